@@ -1,0 +1,6 @@
+"""PostgreSQL and Redis that come as wheels, for machines that have none. Real servers, started and stopped by us."""
+
+from freshtrack.embedded.processes import EmbeddedError
+from freshtrack.embedded.servers import Embedded
+
+__all__ = ["Embedded", "EmbeddedError"]

@@ -1,0 +1,211 @@
+"""Start servers that die with us, under an account that may run them."""
+
+import ctypes
+import os
+import pwd
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+# Resolved before any fork: after the change of account the interpreter's own folder may be out of reach.
+PRCTL: Any = getattr(LIBC, "prctl", None)
+CAPSET: Any = getattr(LIBC, "capset", None)
+
+PR_SET_PDEATHSIG = 1
+PR_SET_KEEPCAPS = 8
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_RAISE = 2
+CAP_DAC_OVERRIDE = 1
+CAP_DAC_READ_SEARCH = 2
+LINUX_CAPABILITY_VERSION_3 = 0x20080522
+
+# PostgreSQL and Redis append to their logs for ever; a demo machine has no log rotation.
+LOG_KEPT_BYTES = 10 * 1024 * 1024
+
+
+class EmbeddedError(Exception):
+    """The embedded servers can't be had. The message is one sentence for the person at the terminal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """The user that a server runs as, because PostgreSQL refuses to run as root.
+
+    `capability` is the one that lets the account pass through folders which only root may enter (a checkout below
+    /root, a temporary folder made by root); None where it isn't needed.
+    """
+
+    uid: int
+    gid: int
+    capability: int | None = None
+
+
+def die_with_parent(sign: int = signal.SIGKILL) -> None:
+    """Ask the kernel to send this process `sign` when the thread that started it ends. Does nothing outside Linux."""
+    if PRCTL is not None and sys.platform == "linux":
+        PRCTL(PR_SET_PDEATHSIG, int(sign), 0, 0, 0)
+
+
+def start(
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    death_signal: int = signal.SIGKILL,
+    account: Account | None = None,
+    environment: Mapping[str, str] | None = None,
+    folder: str | Path = "/",
+    keep_open: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Start `command` in a session of its own, with its output appended to `log`, so that it can't outlive us.
+
+    Call it from the main thread: the kernel sends `death_signal` when the calling *thread* ends.
+    """
+    parent = os.getpid()
+    become = _account_change(account) if account else None
+
+    def before_exec() -> None:
+        if become is not None:
+            become()
+        # After the change of account, which clears it.
+        die_with_parent(death_signal)
+        if os.getppid() != parent:
+            # We died between the fork and the line above: nobody would ever send the signal.
+            os._exit(1)
+
+    with open_log(log) as output:
+        return subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=dict(environment) if environment is not None else None,
+            start_new_session=True,
+            pass_fds=keep_open,
+            # Runs no import and takes no lock, so the usual danger of threads at a fork doesn't apply.
+            preexec_fn=before_exec,
+        )
+
+
+def stop(process: subprocess.Popen[bytes], *signals: tuple[int, float]) -> None:
+    """Send each signal in turn until the process has ended, waiting the given seconds after each; SIGKILL is the last."""
+    for sign, seconds in (*signals, (signal.SIGKILL, 5.0)):
+        if process.poll() is not None:
+            return
+        process.send_signal(sign)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def open_log(path: Path) -> Any:
+    """Open a log file for appending, putting a big one aside first."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size > LOG_KEPT_BYTES:
+            path.replace(path.with_name(path.name + ".1"))
+        return path.open("ab")
+    except OSError as error:
+        raise EmbeddedError(
+            f"The log {path} can't be written: {error.strerror}."
+        ) from error
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
+    """Ask again and again until `condition` holds (True) or the time is over (False)."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def server_account(*, data: Path, must_reach: Iterable[Path]) -> Account | None:
+    """Who runs the servers: ourselves (None), or another account when we are root.
+
+    Data that already belongs to an ordinary user stays theirs, so that they can start it again without root.
+    """
+    if os.geteuid() != 0:
+        return None
+    owner = data.stat().st_uid if data.exists() else 0
+    try:
+        entry = pwd.getpwuid(owner) if owner else pwd.getpwnam("nobody")
+    except KeyError as error:
+        raise EmbeddedError(
+            "PostgreSQL refuses to run as root and this machine has no account 'nobody': "
+            "start FreshTrack as an ordinary user."
+        ) from error
+    blocked = [
+        path
+        for path in must_reach
+        if not _may_reach(path, uid=entry.pw_uid, gid=entry.pw_gid)
+    ]
+    capability = _passing_capability(blocked[0], entry.pw_name) if blocked else None
+    return Account(uid=entry.pw_uid, gid=entry.pw_gid, capability=capability)
+
+
+def _may_reach(path: Path, *, uid: int, gid: int) -> bool:
+    for folder in (path, *path.parents):
+        try:
+            status = folder.stat()
+        except FileNotFoundError:
+            continue
+        needed = stat.S_IXOTH
+        if status.st_uid == uid:
+            needed = stat.S_IXUSR
+        elif status.st_gid == gid:
+            needed = stat.S_IXGRP
+        if folder.is_dir() and not status.st_mode & needed:
+            return False
+    return True
+
+
+def _passing_capability(path: Path, name: str) -> int:
+    """The least power that opens root's folders to the account: to search and read, else (containers) to override."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    ours = next(
+        (int(line.split()[1], 16) for line in lines if line.startswith("CapPrm:")), 0
+    )
+    for capability in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE):
+        if ours & (1 << capability) and CAPSET is not None:
+            return capability
+    raise EmbeddedError(
+        f"PostgreSQL refuses to run as root, and the account '{name}' that runs it instead can't enter {path}: "
+        "start FreshTrack as an ordinary user, or move the checkout to a folder that everybody may enter."
+    )
+
+
+def _account_change(account: Account) -> Callable[[], None]:
+    """Everything is computed here, before the fork; the function returned only makes system calls."""
+    header = (ctypes.c_uint32 * 2)(LINUX_CAPABILITY_VERSION_3, 0)
+    bits = 0 if account.capability is None else 1 << account.capability
+    # effective, permitted, inheritable; twice, for the low and the high 32 capabilities
+    sets = (ctypes.c_uint32 * 6)(bits, bits, bits, 0, 0, 0)
+
+    def become() -> None:
+        if account.capability is not None:
+            PRCTL(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+        os.setgroups([])
+        os.setgid(account.gid)
+        os.setuid(account.uid)
+        if account.capability is not None:
+            # Keep exactly one capability and hand it on through exec; everything else of root's is dropped.
+            if CAPSET(header, sets) != 0:
+                raise OSError("capset failed")
+            if (
+                PRCTL(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, account.capability, 0, 0)
+                != 0
+            ):
+                raise OSError("PR_CAP_AMBIENT failed")
+
+    return become

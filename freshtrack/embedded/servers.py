@@ -1,0 +1,232 @@
+"""Both servers of one installation as one thing that is started, found by others, and stopped."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from freshtrack.embedded import postgres, processes, redis
+from freshtrack.embedded.processes import EmbeddedError
+
+DATABASE = "freshtrack"
+STATE = "embedded.json"
+# The longest path of a Unix socket is 107 bytes on Linux; ours end in /ft-xxxxxxxx/.s.PGSQL.5432.lock.
+SOCKET_FOLDER_BYTES = 70
+
+
+class Embedded:
+    """PostgreSQL and Redis for the installation in `home`, alive until stop() or until this process ends.
+
+    `durable` says whether a commit survives a power cut (installations) or may be forgotten (tests). Start it from the
+    main thread. Only one process owns the servers of a home; what others need to find them is in embedded.json.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        durable: bool,
+        with_postgres: bool = True,
+        with_redis: bool = True,
+    ) -> None:
+        self.home = home.resolve()
+        self.durable = durable
+        self.with_postgres = with_postgres
+        self.with_redis = with_redis
+        self.postgres: postgres.Postgres | None = None
+        self.redis: redis.Redis | None = None
+        self._sockets: Path | None = None
+        self._lock: int | None = None
+        self._owner = 0
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self, *, wait_seconds: float = 0.0) -> Self:
+        """Start the servers, waiting up to `wait_seconds` for another process that owns them.
+
+        Raises EmbeddedError, with a sentence for the person, if they can't be had; nothing is left running then.
+        """
+        self._take_lock(wait_seconds)
+        try:
+            self._clear_remains()
+            self._sockets = self._make_sockets()
+            self._start_servers()
+            self._publish()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop the servers and forget them. Twice is the same as once; in a forked child it does nothing."""
+        if self._lock is None or self._owner != os.getpid():
+            return
+        if self.redis is not None:
+            self.redis.stop()
+        if self.postgres is not None:
+            self.postgres.stop()
+        self.postgres = self.redis = None
+        (self.home / STATE).unlink(missing_ok=True)
+        if self._sockets is not None:
+            shutil.rmtree(self._sockets, ignore_errors=True)
+            self._sockets = None
+        os.close(self._lock)
+        self._lock = None
+
+    def environment(self, database: str = DATABASE) -> dict[str, str]:
+        """The variables by which settings find the servers."""
+        found = {}
+        if self.postgres is not None:
+            found["DATABASE_URL"] = self.postgres.address(
+                role="freshtrack_app", database=database
+            )
+            found["MIGRATION_DATABASE_URL"] = self.postgres.address(
+                role="freshtrack_owner", database=database
+            )
+        if self.redis is not None:
+            found["REDIS_URL"] = self.redis.address()
+        return found
+
+    def ended(self) -> str | None:
+        """The name of a server that ended although nobody stopped it, or None."""
+        for name, server in (("PostgreSQL", self.postgres), ("Redis", self.redis)):
+            if (
+                server is not None
+                and server.process is not None
+                and server.process.poll() is not None
+            ):
+                return name
+        return None
+
+    def _take_lock(self, wait_seconds: float) -> None:
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            lock = os.open(
+                self.home / "embedded.lock",
+                os.O_RDWR | os.O_CREAT | os.O_CLOEXEC,
+                0o600,
+            )
+        except OSError as error:
+            raise EmbeddedError(
+                f"The folder {self.home} can't be written ({error.strerror}): choose another one with FRESHTRACK_HOME."
+            ) from error
+        if not processes.wait_until(lambda: _locked(lock), seconds=wait_seconds):
+            os.close(lock)
+            owner = (read_state(self.home) or {}).get("command", "another process")
+            raise EmbeddedError(
+                f"The embedded servers in {self.home} are in use by {owner}: end it first."
+            )
+        self._lock = lock
+        self._owner = os.getpid()
+
+    def _clear_remains(self) -> None:
+        """What a predecessor that was killed left in the temporary folder."""
+        state = read_state(self.home)
+        if state is not None:
+            shutil.rmtree(state["sockets"], ignore_errors=True)
+            (self.home / STATE).unlink(missing_ok=True)
+
+    def _make_sockets(self) -> Path:
+        """A folder that only we may enter: whoever reaches the socket is the superuser of the database."""
+        parent = tempfile.gettempdir()
+        if len(os.fsencode(parent)) > SOCKET_FOLDER_BYTES:
+            parent = "/tmp"
+        try:
+            return Path(tempfile.mkdtemp(prefix="ft-", dir=parent))
+        except OSError as error:
+            raise EmbeddedError(
+                f"The temporary folder {parent} can't be written ({error.strerror}): choose another one with TMPDIR."
+            ) from error
+
+    def _start_servers(self) -> None:
+        assert self._sockets is not None
+        data = self.home / "pg"
+        # Found out first, so that a missing wheel is said before anything is made.
+        programs = [postgres.binaries() / "postgres"] if self.with_postgres else []
+        programs += [redis.binary()] if self.with_redis else []
+        account = processes.server_account(
+            data=data, must_reach=(self.home, self._sockets, *programs)
+        )
+        if account is not None:
+            os.chown(self._sockets, account.uid, account.gid)
+        logs = self.home / "logs"
+        if self.with_redis:
+            self.redis = redis.Redis(
+                data=self.home / "redis",
+                sockets=self._sockets,
+                log=logs / "redis.log",
+                durable=self.durable,
+                account=account,
+            )
+            self.redis.start()
+        if self.with_postgres:
+            self.postgres = postgres.Postgres(
+                data=data,
+                sockets=self._sockets,
+                log=logs / "postgres.log",
+                durable=self.durable,
+                account=account,
+            )
+            self.postgres.start()
+
+    def _publish(self) -> None:
+        state: dict[str, Any] = {
+            "pid": os.getpid(),
+            "command": _own_command(),
+            "sockets": str(self._sockets),
+            "environment": self.environment(),
+        }
+        if self.postgres is not None:
+            state["superuser"] = self.postgres.address(
+                role=postgres.SUPERUSER, database=DATABASE
+            )
+        temporary = self.home / f"{STATE}.new"
+        with os.fdopen(
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
+        ) as file:
+            json.dump(state, file, indent=2)
+        temporary.replace(self.home / STATE)
+
+
+def read_state(home: Path) -> dict[str, Any] | None:
+    """What the owner of the servers wrote for others, or None. Says nothing about whether it is still alive."""
+    with contextlib.suppress(OSError, ValueError):
+        state = json.loads((home / STATE).read_text())
+        if (
+            isinstance(state, dict)
+            and {"sockets", "environment", "command"} <= state.keys()
+        ):
+            return state
+    return None
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _own_command() -> str:
+    """What to call this process in a sentence for whoever finds the servers taken."""
+    with contextlib.suppress(OSError):
+        words = (
+            Path("/proc/self/cmdline").read_bytes().decode(errors="replace").split("\0")
+        )
+        return f"process {os.getpid()} ({' '.join(words[1:6]).strip()})"
+    return f"process {os.getpid()}"
