@@ -57,11 +57,7 @@ def binaries() -> Path:
             "The embedded PostgreSQL isn't installed: run `make up` once (it installs requirements-embedded.lock), "
             "or give DATABASE_URL and REDIS_URL."
         )
-    return (
-        Path(next(iter(spec.submodule_search_locations)))
-        / f"pginstall{VERSION}"
-        / "bin"
-    )
+    return Path(next(iter(spec.submodule_search_locations))) / f"pginstall{VERSION}" / "bin"
 
 
 class Postgres:
@@ -107,15 +103,11 @@ class Postgres:
             nonlocal problem
             problem = self._launch()
             # Backends of a server that was killed may hold its shared memory for another moment.
-            return (
-                "shared memory block" not in problem and "postmaster.pid" not in problem
-            )
+            return "shared memory block" not in problem and "postmaster.pid" not in problem
 
         processes.wait_until(running, seconds=PREDECESSOR_SECONDS)
         if problem:
-            raise EmbeddedError(
-                f"PostgreSQL can't start on {self.data}: {problem} Details: {self.log}"
-            )
+            raise EmbeddedError(f"PostgreSQL can't start on {self.data}: {problem} Details: {self.log}")
 
     def stop(self) -> None:
         """End every session, write a checkpoint, stop."""
@@ -124,16 +116,12 @@ class Postgres:
             self.process = None
 
     def prepare_database(self, name: str) -> None:
-        """Make the database if it isn't there, and give it the roles that production has (deploy/postgres/roles.sql)."""
+        """Make the database if it isn't there, and give it the roles of deploy/postgres/roles.sql."""
         try:
             with self.connect() as connection:
-                known = connection.execute(
-                    "SELECT 1 FROM pg_database WHERE datname = %s", [name]
-                ).fetchone()
+                known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
                 if known is None:
-                    connection.execute(
-                        sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
-                    )
+                    connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
             with self.connect(name) as connection:
                 connection.execute(ROLES.read_bytes())
         except (psycopg.Error, OSError) as error:
@@ -163,9 +151,7 @@ class Postgres:
                 f"{error.filename} can't be used by this user ({error.strerror}): it was made by another one."
             ) from error
         except (OSError, UnicodeDecodeError) as error:
-            raise EmbeddedError(
-                f"The database folder {self.data} can't be used: {_one_line(error)}"
-            ) from error
+            raise EmbeddedError(f"The database folder {self.data} can't be used: {_one_line(error)}") from error
 
     def _initialize(self) -> None:
         """Make the data in a folder beside and rename it, so that an interrupted start never leaves half a cluster."""
@@ -192,18 +178,11 @@ class Postgres:
             *(() if self.durable else ("--no-sync", "--wal-segsize", "1")),
         ]
         start_of_output = self.log.stat().st_size if self.log.exists() else 0
-        process = processes.start(
-            command, log=self.log, account=self.account, environment=_environment()
-        )
+        process = processes.start(command, log=self.log, account=self.account, environment=_environment())
         if process.wait() != 0:
-            reason = (
-                self._complaint(start_of_output)
-                or f"initdb ended with status {process.returncode}."
-            )
+            reason = self._complaint(start_of_output) or f"initdb ended with status {process.returncode}."
             shutil.rmtree(fresh, ignore_errors=True)
-            raise EmbeddedError(
-                f"A database can't be made in {self.data}: {reason} Details: {self.log}"
-            )
+            raise EmbeddedError(f"A database can't be made in {self.data}: {reason} Details: {self.log}")
         if self.data.exists():
             self.data.rmdir()
         fresh.rename(self.data)
@@ -218,13 +197,9 @@ class Postgres:
             return
         for sign in (0, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
             os.kill(pid, sign)
-            if processes.wait_until(
-                lambda: _serving(self.data) is None, seconds=PREDECESSOR_SECONDS
-            ):
+            if processes.wait_until(lambda: _serving(self.data) is None, seconds=PREDECESSOR_SECONDS):
                 return
-        raise EmbeddedError(
-            f"Another PostgreSQL (process {pid}) still uses {self.data} and doesn't end."
-        )
+        raise EmbeddedError(f"Another PostgreSQL (process {pid}) still uses {self.data} and doesn't end.")
 
     def _launch(self) -> str:
         """Start the server and wait until it answers. Returns what went wrong, or nothing."""
@@ -258,21 +233,13 @@ class Postgres:
         def settled() -> bool:
             nonlocal refusal
             refusal = self._refusal()
-            return (
-                process.poll() is not None
-                or not refusal
-                or not any(word in refusal for word in NOT_YET)
-            )
+            return process.poll() is not None or not refusal or not any(word in refusal for word in NOT_YET)
 
         processes.wait_until(settled, seconds=START_SECONDS)
         if process.poll() is None and not refusal:
             return ""
         self.stop()
-        return (
-            self._complaint(start_of_output)
-            or refusal
-            or f"it ended with status {process.returncode}."
-        )
+        return self._complaint(start_of_output) or refusal or f"it ended with status {process.returncode}."
 
     def _refusal(self) -> str:
         """Why the server doesn't let us in, or nothing if it does."""
@@ -306,11 +273,7 @@ def _serving(data: Path) -> int | None:
 
 def _environment() -> Mapping[str, str]:
     """Without the caller's PG* variables (PGPORT, PGDATA, ...), which the server and initdb would obey."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("PG") and name != "TZ"
-    }
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG") and name != "TZ"}
 
 
 def _one_line(error: BaseException) -> str:

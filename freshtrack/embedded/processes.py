@@ -95,7 +95,7 @@ def start(
 
 
 def stop(process: subprocess.Popen[bytes], *signals: tuple[int, float]) -> None:
-    """Send each signal in turn until the process has ended, waiting the given seconds after each; SIGKILL is the last."""
+    """Send each signal in turn, waiting the given seconds after each, until the process has ended; SIGKILL is last."""
     for sign, seconds in (*signals, (signal.SIGKILL, 5.0)):
         if process.poll() is not None:
             return
@@ -114,9 +114,7 @@ def open_log(path: Path) -> Any:
             path.replace(path.with_name(path.name + ".1"))
         return path.open("ab")
     except OSError as error:
-        raise EmbeddedError(
-            f"The log {path} can't be written: {error.strerror}."
-        ) from error
+        raise EmbeddedError(f"The log {path} can't be written: {error.strerror}.") from error
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
@@ -144,11 +142,7 @@ def server_account(*, data: Path, must_reach: Iterable[Path]) -> Account | None:
             "PostgreSQL refuses to run as root and this machine has no account 'nobody': "
             "start FreshTrack as an ordinary user."
         ) from error
-    blocked = [
-        path
-        for path in must_reach
-        if not _may_reach(path, uid=entry.pw_uid, gid=entry.pw_gid)
-    ]
+    blocked = [path for path in must_reach if not _may_reach(path, uid=entry.pw_uid, gid=entry.pw_gid)]
     capability = _passing_capability(blocked[0], entry.pw_name) if blocked else None
     return Account(uid=entry.pw_uid, gid=entry.pw_gid, capability=capability)
 
@@ -173,9 +167,7 @@ def _passing_capability(path: Path, name: str) -> int:
     """The least power that opens root's folders to the account: to search and read, else (containers) to override."""
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
-    ours = next(
-        (int(line.split()[1], 16) for line in lines if line.startswith("CapPrm:")), 0
-    )
+    ours = next((int(line.split()[1], 16) for line in lines if line.startswith("CapPrm:")), 0)
     for capability in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE):
         if ours & (1 << capability) and CAPSET is not None:
             return capability
@@ -202,10 +194,7 @@ def _account_change(account: Account) -> Callable[[], None]:
             # Keep exactly one capability and hand it on through exec; everything else of root's is dropped.
             if CAPSET(header, sets) != 0:
                 raise OSError("capset failed")
-            if (
-                PRCTL(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, account.capability, 0, 0)
-                != 0
-            ):
+            if PRCTL(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, account.capability, 0, 0) != 0:
                 raise OSError("PR_CAP_AMBIENT failed")
 
     return become

@@ -66,9 +66,7 @@ class Redis:
             account=self.account,
             death_signal=signal.SIGTERM if self.durable else signal.SIGKILL,
         )
-        processes.wait_until(
-            lambda: process.poll() is not None or self._answers(), seconds=START_SECONDS
-        )
+        processes.wait_until(lambda: process.poll() is not None or self._answers(), seconds=START_SECONDS)
         if process.poll() is None and self._answers():
             return
         self.stop()
@@ -89,9 +87,7 @@ class Redis:
                 for path in (self.data, *self.data.iterdir()):
                     os.chown(path, self.account.uid, self.account.gid)
         except OSError as error:
-            raise EmbeddedError(
-                f"The folder {self.data} can't be used by this user: {error.strerror}."
-            ) from error
+            raise EmbeddedError(f"The folder {self.data} can't be used by this user: {error.strerror}.") from error
 
     def _answers(self) -> bool:
         try:

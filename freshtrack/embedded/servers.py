@@ -15,8 +15,13 @@ from freshtrack.embedded.processes import EmbeddedError
 
 DATABASE = "freshtrack"
 STATE = "embedded.json"
+LOCK = "embedded.lock"
 # The longest path of a Unix socket is 107 bytes on Linux; ours end in /ft-xxxxxxxx/.s.PGSQL.5432.lock.
 SOCKET_FOLDER_BYTES = 70
+
+
+class InUseError(EmbeddedError):
+    """Another process owns the servers of this home."""
 
 
 class Embedded:
@@ -64,7 +69,7 @@ class Embedded:
         try:
             self._clear_remains()
             self._sockets = self._make_sockets()
-            self._start_servers()
+            self._start_servers(self._sockets)
             self._publish()
         except BaseException:
             self.stop()
@@ -91,12 +96,8 @@ class Embedded:
         """The variables by which settings find the servers."""
         found = {}
         if self.postgres is not None:
-            found["DATABASE_URL"] = self.postgres.address(
-                role="freshtrack_app", database=database
-            )
-            found["MIGRATION_DATABASE_URL"] = self.postgres.address(
-                role="freshtrack_owner", database=database
-            )
+            found["DATABASE_URL"] = self.postgres.address(role="freshtrack_app", database=database)
+            found["MIGRATION_DATABASE_URL"] = self.postgres.address(role="freshtrack_owner", database=database)
         if self.redis is not None:
             found["REDIS_URL"] = self.redis.address()
         return found
@@ -104,11 +105,7 @@ class Embedded:
     def ended(self) -> str | None:
         """The name of a server that ended although nobody stopped it, or None."""
         for name, server in (("PostgreSQL", self.postgres), ("Redis", self.redis)):
-            if (
-                server is not None
-                and server.process is not None
-                and server.process.poll() is not None
-            ):
+            if server is not None and server.process is not None and server.process.poll() is not None:
                 return name
         return None
 
@@ -116,35 +113,33 @@ class Embedded:
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             lock = os.open(
-                self.home / "embedded.lock",
+                self.home / LOCK,
                 os.O_RDWR | os.O_CREAT | os.O_CLOEXEC,
                 0o600,
             )
         except OSError as error:
-            raise EmbeddedError(
-                f"The folder {self.home} can't be written ({error.strerror}): choose another one with FRESHTRACK_HOME."
-            ) from error
+            raise unwritable(self.home, error) from error
         if not processes.wait_until(lambda: _locked(lock), seconds=wait_seconds):
             os.close(lock)
-            owner = (read_state(self.home) or {}).get("command", "another process")
-            raise EmbeddedError(
-                f"The embedded servers in {self.home} are in use by {owner}: end it first."
-            )
+            owner = (running(self.home) or {}).get("command", "another process")
+            raise InUseError(f"The embedded servers in {self.home} are in use by {owner}: end it first.")
         self._lock = lock
         self._owner = os.getpid()
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(self._owner).encode(), 0)
 
     def _clear_remains(self) -> None:
         """What a predecessor that was killed left in the temporary folder."""
-        state = read_state(self.home)
-        if state is not None:
-            shutil.rmtree(state["sockets"], ignore_errors=True)
+        sockets = remains(self.home)
+        if sockets is not None and sockets.name.startswith("ft-"):
+            shutil.rmtree(sockets, ignore_errors=True)
             (self.home / STATE).unlink(missing_ok=True)
 
     def _make_sockets(self) -> Path:
         """A folder that only we may enter: whoever reaches the socket is the superuser of the database."""
         parent = tempfile.gettempdir()
         if len(os.fsencode(parent)) > SOCKET_FOLDER_BYTES:
-            parent = "/tmp"
+            parent = "/tmp"  # noqa: S108 (mkdtemp below makes a folder of our own)
         try:
             return Path(tempfile.mkdtemp(prefix="ft-", dir=parent))
         except OSError as error:
@@ -152,22 +147,19 @@ class Embedded:
                 f"The temporary folder {parent} can't be written ({error.strerror}): choose another one with TMPDIR."
             ) from error
 
-    def _start_servers(self) -> None:
-        assert self._sockets is not None
+    def _start_servers(self, sockets: Path) -> None:
         data = self.home / "pg"
         # Found out first, so that a missing wheel is said before anything is made.
         programs = [postgres.binaries() / "postgres"] if self.with_postgres else []
         programs += [redis.binary()] if self.with_redis else []
-        account = processes.server_account(
-            data=data, must_reach=(self.home, self._sockets, *programs)
-        )
+        account = processes.server_account(data=data, must_reach=(self.home, sockets, *programs))
         if account is not None:
-            os.chown(self._sockets, account.uid, account.gid)
+            os.chown(sockets, account.uid, account.gid)
         logs = self.home / "logs"
         if self.with_redis:
             self.redis = redis.Redis(
                 data=self.home / "redis",
-                sockets=self._sockets,
+                sockets=sockets,
                 log=logs / "redis.log",
                 durable=self.durable,
                 account=account,
@@ -176,40 +168,58 @@ class Embedded:
         if self.with_postgres:
             self.postgres = postgres.Postgres(
                 data=data,
-                sockets=self._sockets,
+                sockets=sockets,
                 log=logs / "postgres.log",
                 durable=self.durable,
                 account=account,
             )
             self.postgres.start()
 
-    def _publish(self) -> None:
+    def state(self) -> dict[str, Any]:
+        """What others need to find the servers, and to say who owns them."""
         state: dict[str, Any] = {
-            "pid": os.getpid(),
+            "pid": self._owner,
             "command": _own_command(),
             "sockets": str(self._sockets),
             "environment": self.environment(),
         }
         if self.postgres is not None:
-            state["superuser"] = self.postgres.address(
-                role=postgres.SUPERUSER, database=DATABASE
-            )
+            state["superuser"] = self.postgres.address(role=postgres.SUPERUSER, database=DATABASE)
+        return state
+
+    def _publish(self) -> None:
         temporary = self.home / f"{STATE}.new"
-        with os.fdopen(
-            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
-        ) as file:
-            json.dump(state, file, indent=2)
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(self.state(), file, indent=2)
         temporary.replace(self.home / STATE)
 
 
-def read_state(home: Path) -> dict[str, Any] | None:
-    """What the owner of the servers wrote for others, or None. Says nothing about whether it is still alive."""
+def running(home: Path) -> dict[str, Any] | None:
+    """The state of the servers whose owner holds the lock now, or None if it hasn't written it yet."""
+    state = _read_state(home)
+    with contextlib.suppress(OSError, ValueError):
+        if state is not None and state["pid"] == int((home / LOCK).read_text()):
+            return state
+    return None
+
+
+def remains(home: Path) -> Path | None:
+    """The socket folder that the last owner of this home made, or None if it has cleared up."""
+    state = _read_state(home)
+    return Path(state["sockets"]) if state else None
+
+
+def unwritable(home: Path, error: OSError) -> EmbeddedError:
+    """The sentence for a home that we can't write."""
+    return EmbeddedError(
+        f"The folder {home} can't be written ({error.strerror}): choose another one with FRESHTRACK_HOME."
+    )
+
+
+def _read_state(home: Path) -> dict[str, Any] | None:
     with contextlib.suppress(OSError, ValueError):
         state = json.loads((home / STATE).read_text())
-        if (
-            isinstance(state, dict)
-            and {"sockets", "environment", "command"} <= state.keys()
-        ):
+        if isinstance(state, dict) and {"pid", "command", "sockets", "environment"} <= state.keys():
             return state
     return None
 
@@ -225,8 +235,6 @@ def _locked(descriptor: int) -> bool:
 def _own_command() -> str:
     """What to call this process in a sentence for whoever finds the servers taken."""
     with contextlib.suppress(OSError):
-        words = (
-            Path("/proc/self/cmdline").read_bytes().decode(errors="replace").split("\0")
-        )
+        words = Path("/proc/self/cmdline").read_bytes().decode(errors="replace").split("\0")
         return f"process {os.getpid()} ({' '.join(words[1:6]).strip()})"
     return f"process {os.getpid()}"

@@ -1,0 +1,26 @@
+"""Bring the database up to date, saying how much there is to do before doing it.
+
+Runs as a process of its own (`python -m freshtrack.up.migrations`) with the owner's login in DATABASE_URL. The first
+line of output is `plan N`; then follow the lines of Django's `migrate`, if there is anything to do.
+"""
+
+import os
+
+import django
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "freshtrack.settings")
+    django.setup()
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    print(f"plan {len(plan)}", flush=True)
+    if plan:
+        call_command("migrate", interactive=False)
+
+
+if __name__ == "__main__":
+    main()

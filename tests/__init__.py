@@ -1,0 +1,1 @@
+"""Tests mirror the apps; flows, tenancy and browser walk through several."""

@@ -1,0 +1,163 @@
+"""A stopped PostgreSQL with a migrated database, made once and copied for each run of the tests.
+
+dj-stripe's migrations alone take a minute of computing. The copy takes a moment, and is the same: real migrations,
+real roles, real row-level security.
+"""
+
+import ast
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from psycopg import sql
+
+from freshtrack.embedded import Embedded, processes
+from freshtrack.embedded.postgres import ROLES
+from freshtrack.up.jobs import last_lines, migration_progress, read_from
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / ".freshtrack"
+DATABASE = "template_freshtrack"
+KEPT = 2
+# Raise it when the recipe below changes.
+RECIPE = "1"
+BUILD_SECONDS = 900.0
+
+
+def copy_into(home: Path) -> None:
+    """Put a copy of the template's data into `home`, building the template first if nobody has yet."""
+    FOLDER.mkdir(exist_ok=True)
+    while True:
+        template = FOLDER / f"test-template-{key()}"
+        with _lock(fcntl.LOCK_SH):
+            if template.exists():
+                _copy(template, home)
+                return
+        with _lock(fcntl.LOCK_EX):
+            # Perhaps the one who had the lock before us built it. If a migration was edited meanwhile, once more.
+            if not template.exists():
+                _build(template)
+                _prune()
+
+
+def key() -> str:
+    """Changes whenever migrating from nothing could give another database."""
+    digest = hashlib.sha256(RECIPE.encode())
+    digest.update(ROLES.read_bytes())
+    settings = ast.parse((ROOT / "freshtrack" / "settings.py").read_text())
+    for statement in settings.body:
+        if isinstance(statement, ast.Assign) and isinstance(target := statement.targets[0], ast.Name):
+            # Who is swapped for whom (AUTH_USER_MODEL, DJSTRIPE_...) and which kind of id decide what migrations make.
+            if target.id == "INSTALLED_APPS" or target.id.endswith(("_MODEL", "_FIELD", "_MODULES")):
+                digest.update(ast.dump(statement).encode())
+            if target.id == "INSTALLED_APPS":
+                for path in _migrations(ast.literal_eval(statement.value)):
+                    digest.update(f"{path.parent.parent.name}/{path.name}".encode())
+                    digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _migrations(apps: list[str]) -> Iterator[Path]:
+    """The migration files of the installed apps, found without importing them (settings aren't there yet)."""
+    for app in apps:
+        package, *rest = app.split(".")
+        spec = find_spec(package)
+        for location in spec.submodule_search_locations or [] if spec else []:
+            folder = Path(location)
+            # "shop.apps.ShopConfig" names a class in the package "shop".
+            for part in rest:
+                folder = folder / part if (folder / part).is_dir() else folder
+            yield from sorted((folder / "migrations").glob("*.py"))
+
+
+def _build(template: Path) -> None:
+    began = time.monotonic()
+    _say("Building the migrated test database (once; dj-stripe's migrations take a minute or two).")
+    unfinished = template.with_suffix(".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    with Embedded(unfinished, durable=False, with_redis=True) as servers:
+        postgres = servers.postgres
+        if postgres is None:
+            raise RuntimeError("The embedded PostgreSQL was not started.")
+        postgres.prepare_database(DATABASE)
+        _migrate({**servers.environment(DATABASE), "FRESHTRACK_HOME": str(unfinished)}, unfinished / "migrate.log")
+        with postgres.connect(DATABASE) as connection:
+            # Only here: tests that commit empty the tables afterwards, and the runtime login has no TRUNCATE.
+            connection.execute("GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO freshtrack_app")
+            connection.execute("VACUUM ANALYZE")
+        with postgres.connect() as connection:
+            # Only here: the test runner, which logs in like the product does, makes its databases from the template.
+            connection.execute("ALTER ROLE freshtrack_app CREATEDB")
+            connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true").format(sql.Identifier(DATABASE)))
+    # Somebody may have edited a migration while Django read it: then it is nobody's template.
+    if template.name.endswith(key()):
+        unfinished.rename(template)
+    _say(f"Built the test database in {time.monotonic() - began:.0f} s.")
+
+
+def _migrate(servers: dict[str, str], log: Path) -> None:
+    """Run the migrations as the owner of the tables, as production does, and show how far they are."""
+    environment = {
+        **os.environ,
+        **servers,
+        "DATABASE_URL": servers["MIGRATION_DATABASE_URL"],
+        "SECRET_KEY": "for the test database only",
+        "TEST_DB_TEMPLATE": "",
+    }
+    command = [sys.executable, "-m", "freshtrack.up.migrations"]
+    process = processes.start(command, log=log, environment=environment, folder=ROOT)
+    try:
+        shown = time.monotonic()
+        end = shown + BUILD_SECONDS
+        while process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(1)
+            if time.monotonic() - shown > 10:
+                shown = time.monotonic()
+                _say(f"  migrations: {migration_progress(read_from(log, 0))}")
+            if shown > end:
+                raise RuntimeError(f"The migrations of the test database took over {BUILD_SECONDS:.0f} s: see {log}.")
+    finally:
+        processes.stop(process)
+    if process.returncode != 0:
+        raise RuntimeError(f"The migrations of the test database failed:\n{last_lines(read_from(log, 0), 40)}")
+
+
+def _copy(template: Path, home: Path) -> None:
+    os.utime(template)  # the newest are kept
+    # cp keeps owner and mode (as root, the data belongs to another account) and shares blocks where the disk can.
+    subprocess.run(["cp", "-a", "--reflink=auto", str(template / "pg"), str(home / "pg")], check=True)
+
+
+def _prune() -> None:
+    """Remove all but the newest templates. The caller holds the exclusive lock, so nobody is copying one."""
+    templates = sorted(FOLDER.glob("test-template-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    finished = [path for path in templates if path.suffix != ".unfinished" and path.is_dir()]
+    for path in {*finished[KEPT:], *(path for path in templates if path.suffix == ".unfinished")}:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _lock(kind: int) -> Iterator[None]:
+    descriptor = os.open(FOLDER / "test-template.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say("Waiting for another test run that builds the test database.")
+            fcntl.flock(descriptor, kind)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.__stderr__, flush=True)
