@@ -1,6 +1,6 @@
 """A stopped PostgreSQL with a migrated database, made once and copied for each run of the tests.
 
-dj-stripe's migrations alone take a minute of computing. The copy takes a moment, and is the same: real migrations,
+Migrating takes a while. The copy takes a moment, and is the same: real migrations,
 real roles, real row-level security.
 """
 
@@ -80,7 +80,7 @@ def _migrations(apps: list[str]) -> Iterator[Path]:
 
 def _build(template: Path) -> None:
     began = time.monotonic()
-    _say("Building the migrated test database (once; dj-stripe's migrations take a minute or two).")
+    _say("Building the migrated test database (once for each state of the migrations).")
     unfinished = template.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     with Embedded(unfinished, durable=False, with_redis=True) as servers:

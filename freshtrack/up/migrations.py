@@ -11,10 +11,13 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from freshtrack.up import removals
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "freshtrack.settings")
     django.setup()
+    removals.join_djstripe()
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     print(f"plan {len(plan)}", flush=True)
