@@ -4,24 +4,22 @@ Migrating takes a while. The copy takes a moment, and is the same: real migratio
 real roles, real row-level security.
 """
 
-import ast
 import contextlib
 import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 from psycopg import sql
 
 from freshtrack.embedded import Embedded, processes
-from freshtrack.embedded.postgres import ROLES
-from freshtrack.up.jobs import last_lines, migration_progress, read_from
+from freshtrack.up import fingerprints
+from freshtrack.up.children import last_lines, read_from
+from freshtrack.up.jobs import migration_progress
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".freshtrack"
@@ -50,32 +48,7 @@ def copy_into(home: Path) -> None:
 
 def key() -> str:
     """Changes whenever migrating from nothing could give another database."""
-    digest = hashlib.sha256(RECIPE.encode())
-    digest.update(ROLES.read_bytes())
-    settings = ast.parse((ROOT / "freshtrack" / "settings.py").read_text())
-    for statement in settings.body:
-        if isinstance(statement, ast.Assign) and isinstance(target := statement.targets[0], ast.Name):
-            # Who is swapped for whom (AUTH_USER_MODEL, DJSTRIPE_...) and which kind of id decide what migrations make.
-            if target.id == "INSTALLED_APPS" or target.id.endswith(("_MODEL", "_FIELD", "_MODULES")):
-                digest.update(ast.dump(statement).encode())
-            if target.id == "INSTALLED_APPS":
-                for path in _migrations(ast.literal_eval(statement.value)):
-                    digest.update(f"{path.parent.parent.name}/{path.name}".encode())
-                    digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _migrations(apps: list[str]) -> Iterator[Path]:
-    """The migration files of the installed apps, found without importing them (settings aren't there yet)."""
-    for app in apps:
-        package, *rest = app.split(".")
-        spec = find_spec(package)
-        for location in spec.submodule_search_locations or [] if spec else []:
-            folder = Path(location)
-            # "shop.apps.ShopConfig" names a class in the package "shop".
-            for part in rest:
-                folder = folder / part if (folder / part).is_dir() else folder
-            yield from sorted((folder / "migrations").glob("*.py"))
+    return fingerprints.of_migrations(RECIPE)
 
 
 def _build(template: Path) -> None:

@@ -1,6 +1,5 @@
 """Start servers that die with us, under an account that may run them."""
 
-import ctypes
 import os
 import pwd
 import signal
@@ -13,18 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LIBC = ctypes.CDLL(None, use_errno=True)
-# Resolved before any fork: after the change of account the interpreter's own folder may be out of reach.
-PRCTL: Any = getattr(LIBC, "prctl", None)
-CAPSET: Any = getattr(LIBC, "capset", None)
+from freshtrack.embedded import launcher
 
-PR_SET_PDEATHSIG = 1
-PR_SET_KEEPCAPS = 8
-PR_CAP_AMBIENT = 47
-PR_CAP_AMBIENT_RAISE = 2
 CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
-LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
 # PostgreSQL and Redis append to their logs for ever; a demo machine has no log rotation.
 LOG_KEPT_BYTES = 10 * 1024 * 1024
@@ -47,12 +38,6 @@ class Account:
     capability: int | None = None
 
 
-def die_with_parent(sign: int = signal.SIGKILL) -> None:
-    """Ask the kernel to send this process `sign` when the thread that started it ends. Does nothing outside Linux."""
-    if PRCTL is not None and sys.platform == "linux":
-        PRCTL(PR_SET_PDEATHSIG, int(sign), 0, 0, 0)
-
-
 def start(
     command: Sequence[str | Path],
     *,
@@ -67,21 +52,14 @@ def start(
 
     Call it from the main thread: the kernel sends `death_signal` when the calling *thread* ends.
     """
-    parent = os.getpid()
-    become = _account_change(account) if account else None
-
-    def before_exec() -> None:
-        if become is not None:
-            become()
-        # After the change of account, which clears it.
-        die_with_parent(death_signal)
-        if os.getppid() != parent:
-            # We died between the fork and the line above: nobody would ever send the signal.
-            os._exit(1)
-
+    # -I and -S: neither the environment nor the folder decides what the launcher imports.
+    prefix = [sys.executable, "-I", "-S", launcher.__file__, int(death_signal), os.getpid()]
+    prefix += (
+        [account.uid, account.gid, -1 if account.capability is None else account.capability] if account else [-1] * 3
+    )
     with open_log(log) as output:
-        return subprocess.Popen(
-            [str(part) for part in command],
+        return subprocess.Popen(  # noqa: S603 (commands are ours)
+            [str(part) for part in (*prefix, *command)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -89,8 +67,6 @@ def start(
             env=dict(environment) if environment is not None else None,
             start_new_session=True,
             pass_fds=keep_open,
-            # Runs no import and takes no lock, so the usual danger of threads at a fork doesn't apply.
-            preexec_fn=before_exec,
         )
 
 
@@ -169,32 +145,9 @@ def _passing_capability(path: Path, name: str) -> int:
     lines = status.read_text().splitlines() if status.exists() else []
     ours = next((int(line.split()[1], 16) for line in lines if line.startswith("CapPrm:")), 0)
     for capability in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE):
-        if ours & (1 << capability) and CAPSET is not None:
+        if ours & (1 << capability):
             return capability
     raise EmbeddedError(
         f"PostgreSQL refuses to run as root, and the account '{name}' that runs it instead can't enter {path}: "
         "start FreshTrack as an ordinary user, or move the checkout to a folder that everybody may enter."
     )
-
-
-def _account_change(account: Account) -> Callable[[], None]:
-    """Everything is computed here, before the fork; the function returned only makes system calls."""
-    header = (ctypes.c_uint32 * 2)(LINUX_CAPABILITY_VERSION_3, 0)
-    bits = 0 if account.capability is None else 1 << account.capability
-    # effective, permitted, inheritable; twice, for the low and the high 32 capabilities
-    sets = (ctypes.c_uint32 * 6)(bits, bits, bits, 0, 0, 0)
-
-    def become() -> None:
-        if account.capability is not None:
-            PRCTL(PR_SET_KEEPCAPS, 1, 0, 0, 0)
-        os.setgroups([])
-        os.setgid(account.gid)
-        os.setuid(account.uid)
-        if account.capability is not None:
-            # Keep exactly one capability and hand it on through exec; everything else of root's is dropped.
-            if CAPSET(header, sets) != 0:
-                raise OSError("capset failed")
-            if PRCTL(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, account.capability, 0, 0) != 0:
-                raise OSError("PR_CAP_AMBIENT failed")
-
-    return become

@@ -1,0 +1,62 @@
+"""The processes of FreshTrack on one machine, and the commands that start them."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+# What only set-up needs: a process that answers strangers has no business with the owner's login.
+SETUP_ONLY = ("MIGRATION_DATABASE_URL",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One process: its name for people, the stem of its log, its command."""
+
+    name: str
+    log: str
+    command: tuple[str, ...]
+
+
+def web(port: int) -> Service:
+    return Service(
+        name="The web server",
+        log="web",
+        command=(
+            *(sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port)),
+            "freshtrack.asgi:application",
+        ),
+    )
+
+
+def worker() -> Service:
+    # Alone on its broker: nobody to synchronise with, and each of the two costs seconds at the start.
+    alone = ("--without-mingle", "--without-gossip")
+    return Service(
+        name="The worker",
+        log="worker",
+        command=(
+            *(sys.executable, "-m", "celery", "-A", "freshtrack", "worker"),
+            *("--loglevel", "INFO", "--concurrency", "2", *alone),
+        ),
+    )
+
+
+def beat() -> Service:
+    return Service(
+        name="The scheduler (beat)",
+        log="beat",
+        # No pid file: it would be left by a kill, and two copies would share it.
+        command=(sys.executable, "-m", "celery", "-A", "freshtrack", "beat", "--loglevel", "INFO", "--pidfile="),
+    )
+
+
+def simulator() -> Service:
+    return Service(name="The simulated gateways", log="simulator", command=(sys.executable, "manage.py", "simulate"))
+
+
+def environment_of_services(environment: Mapping[str, str]) -> dict[str, str]:
+    """What running processes see of the environment that set-up has."""
+    return {name: value for name, value in environment.items() if name not in SETUP_ONLY}
