@@ -1,0 +1,58 @@
+import { IconChevronRight } from '@tabler/icons-react'
+import { Link } from '@tanstack/react-router'
+import type { Alert } from '@/shared/api/types'
+import { useMember } from '@/shared/member'
+import { useNow } from '@/shared/now'
+import { useScale } from '@/shared/preferences'
+import { StatusBadge } from '@/shared/ui/StatusBadge'
+import { ALERT_STATUS, SEVERITY } from '@/shared/ui/status'
+import { duration, moment } from '@/shared/units'
+import classes from './AlertList.module.css'
+import { extent, headline, lasted } from './words'
+
+interface Props {
+  alerts: Alert[]
+  /** Inside one unit its name needn't be repeated. */
+  ofOneUnit?: boolean
+}
+
+/** Alerts as rows; the whole row leads to the alert. */
+export function AlertList({ alerts, ofOneUnit }: Props) {
+  return (
+    <ul className={classes.list}>
+      {alerts.map((alert) => (
+        <AlertRow key={alert.id} alert={alert} ofOneUnit={ofOneUnit} />
+      ))}
+    </ul>
+  )
+}
+
+function AlertRow({ alert, ofOneUnit }: { alert: Alert; ofOneUnit: boolean | undefined }) {
+  const { organization } = useMember()
+  const scale = useScale()
+  const { tone, word } = SEVERITY[alert.severity]
+  const over = alert.status === 'resolved'
+  const long = useNow((now) => duration(lasted(alert, now)))
+  return (
+    <li className={classes.row} data-over={over || undefined}>
+      <div className={classes.severity}>
+        <StatusBadge tone={tone} quiet={over}>
+          {word}
+        </StatusBadge>
+      </div>
+      <div className={classes.what}>
+        <Link to="/o/$org/alerts/$alert" params={{ org: organization, alert: alert.id }} className={classes.link}>
+          {ofOneUnit ? headline(alert) : `${alert.unit_name}: ${headline(alert).toLowerCase()}`}
+        </Link>
+        <span className={classes.small}>
+          {[ofOneUnit ? ALERT_STATUS[alert.status] : alert.site_name, extent(alert, scale)].filter(Boolean).join(' · ')}
+        </span>
+      </div>
+      <div className={classes.when}>
+        <span>{moment(alert.opened_at)}</span>
+        <span className={classes.small}>{over ? `lasted ${long}` : `for ${long}`}</span>
+      </div>
+      <IconChevronRight size={18} className={classes.arrow} aria-hidden="true" />
+    </li>
+  )
+}

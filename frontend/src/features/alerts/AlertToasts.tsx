@@ -1,0 +1,63 @@
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { useEffect, useRef } from 'react'
+import type { Alert } from '@/shared/api/types'
+import { useMember } from '@/shared/member'
+import { useScale } from '@/shared/preferences'
+import { SEVERITY } from '@/shared/ui/status'
+import { dismissToast, toast } from '@/shared/ui/toast'
+import classes from './AlertToasts.module.css'
+import { openAlertsQuery } from './queries'
+import { extent, headline } from './words'
+
+const WARNING_SECONDS = 10
+
+/**
+ * Shows each alert that opens while the app is open, once. It watches the list of open alerts and not the socket, so
+ * that an alert that opened while the connection was lost is shown as well. Draws nothing itself.
+ */
+export function AlertToasts() {
+  const { organization } = useMember()
+  const scale = useScale()
+  const open = useQuery(openAlertsQuery(organization)).data
+  const known = useRef<{ organization: string; ids: Set<string> } | null>(null)
+  useEffect(() => {
+    if (!open) return
+    const ids = new Set(open.map((alert) => alert.id))
+    const before = known.current?.organization === organization ? known.current.ids : null
+    known.current = { organization, ids }
+    if (!before) return // what was open already isn't news
+    for (const alert of open) {
+      if (before.has(alert.id)) continue
+      toast({
+        id: alert.id,
+        tone: SEVERITY[alert.severity].tone,
+        title: `${SEVERITY[alert.severity].word}: ${alert.unit_name}`,
+        seconds: alert.severity === 'critical' ? null : WARNING_SECONDS,
+        children: <Words alert={alert} words={[headline(alert), extent(alert, scale)].filter(Boolean).join(', ')} />,
+      })
+    }
+    for (const id of before) if (!ids.has(id)) dismissToast(id)
+  }, [open, organization, scale])
+  return null
+}
+
+function Words({ alert, words }: { alert: Alert; words: string }) {
+  const { organization } = useMember()
+  return (
+    <div className={classes.words}>
+      <span>
+        {words}
+        {alert.site_name && ` · ${alert.site_name}`}
+      </span>
+      <Link
+        to="/o/$org/alerts/$alert"
+        params={{ org: organization, alert: alert.id }}
+        onClick={() => dismissToast(alert.id)}
+        className={classes.link}
+      >
+        Show alert
+      </Link>
+    </div>
+  )
+}

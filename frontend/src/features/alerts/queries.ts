@@ -1,0 +1,115 @@
+/** Alerts, their timeline, and taking charge of them. */
+
+import { infiniteQueryOptions, type QueryClient, queryOptions } from '@tanstack/react-query'
+import { answer, api, cursorOf, everyPage } from '@/shared/api/client'
+import type { Alert, AlertEvent, AlertStatus, Severity } from '@/shared/api/types'
+
+export interface AlertFilters {
+  site?: string
+  severity?: Severity
+  status?: AlertStatus
+}
+
+/** More than this is shown as "99+": nobody counts on. */
+const OPEN_PAGE = 100
+const PAGE = 25
+
+/** The newest open alerts: the badge, the title and the toasts. */
+export const openAlertsQuery = (organization: string) =>
+  queryOptions({
+    queryKey: ['alerts', organization, 'open'],
+    queryFn: async ({ signal }): Promise<Alert[]> => {
+      const page = await answer(
+        api.GET('/api/v1/orgs/{organization}/alerts/', {
+          params: { path: { organization }, query: { status: 'open', page_size: OPEN_PAGE } },
+          signal,
+        }),
+      )
+      return page.results
+    },
+    refetchInterval: 60_000,
+  })
+
+export const alertsQuery = (organization: string, status: AlertStatus, filters: Omit<AlertFilters, 'status'>) =>
+  infiniteQueryOptions({
+    queryKey: ['alerts', organization, 'list', status, filters],
+    queryFn: ({ signal, pageParam }) =>
+      answer(
+        api.GET('/api/v1/orgs/{organization}/alerts/', {
+          params: { path: { organization }, query: { ...filters, status, page_size: PAGE, cursor: pageParam } },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => cursorOf(page.next),
+  })
+
+/** The newest alerts of one unit, whatever became of them. */
+export const unitAlertsQuery = (organization: string, unit: string) =>
+  queryOptions({
+    queryKey: ['alerts', organization, 'unit', unit],
+    queryFn: async ({ signal }): Promise<Alert[]> => {
+      const page = await answer(
+        api.GET('/api/v1/orgs/{organization}/alerts/', {
+          params: { path: { organization }, query: { unit, page_size: PAGE } },
+          signal,
+        }),
+      )
+      return page.results
+    },
+  })
+
+export const alertQuery = (organization: string, id: string) =>
+  queryOptions({
+    queryKey: ['alerts', organization, 'one', id],
+    queryFn: ({ signal }): Promise<Alert> =>
+      answer(api.GET('/api/v1/orgs/{organization}/alerts/{id}/', { params: { path: { organization, id } }, signal })),
+  })
+
+export const alertEventsQuery = (organization: string, id: string) =>
+  queryOptions({
+    queryKey: ['alerts', organization, 'events', id],
+    queryFn: ({ signal }): Promise<AlertEvent[]> =>
+      everyPage((cursor) =>
+        answer(
+          api.GET('/api/v1/orgs/{organization}/alerts/{id}/events/', {
+            params: { path: { organization, id }, query: { cursor, page_size: 100 } },
+            signal,
+          }),
+        ),
+      ),
+  })
+
+export function acknowledge(organization: string, id: string, note: string): Promise<Alert> {
+  return answer(
+    api.POST('/api/v1/orgs/{organization}/alerts/{id}/acknowledge/', {
+      params: { path: { organization, id } },
+      body: { note },
+    }),
+  )
+}
+
+export function resolve(
+  organization: string,
+  id: string,
+  words: { corrective_action: string; cause: string },
+): Promise<Alert> {
+  return answer(
+    api.POST('/api/v1/orgs/{organization}/alerts/{id}/resolve/', {
+      params: { path: { organization, id } },
+      body: words,
+    }),
+  )
+}
+
+/** Puts an alert's new state where it is on the screen, before any list is fetched again. */
+export function take(client: QueryClient, organization: string, alert: Alert): void {
+  client.setQueryData(alertQuery(organization, alert.id).queryKey, alert)
+  client.setQueryData(openAlertsQuery(organization).queryKey, (open) => {
+    if (!open) return open
+    const others = open.filter((each) => each.id !== alert.id)
+    return alert.status === 'open' ? [alert, ...others].sort(newestFirst) : others
+  })
+}
+
+const newestFirst = (a: Alert, b: Alert): number => Date.parse(b.opened_at) - Date.parse(a.opened_at)

@@ -1,0 +1,39 @@
+/** What one person prefers on this device. Kept in localStorage, and shared between tabs. */
+
+import { useSyncExternalStore } from 'react'
+
+export type Scale = 'C' | 'F'
+
+const KEY = 'freshtrack.scale'
+const listeners = new Set<() => void>()
+
+function read(): Scale {
+  try {
+    return localStorage.getItem(KEY) === 'F' ? 'F' : 'C'
+  } catch {
+    return 'C' // storage is switched off
+  }
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener)
+  window.addEventListener('storage', listener)
+  return () => {
+    listeners.delete(listener)
+    window.removeEventListener('storage', listener)
+  }
+}
+
+/** Celsius or Fahrenheit, as this person reads temperatures. */
+export function useScale(): Scale {
+  return useSyncExternalStore(subscribe, read)
+}
+
+export function setScale(scale: Scale): void {
+  try {
+    localStorage.setItem(KEY, scale)
+  } catch {
+    // Without storage the choice can't be kept.
+  }
+  for (const listener of listeners) listener()
+}
