@@ -1,0 +1,24 @@
+"""References between rows of one organization: an id of another one is as unknown as one that doesn't exist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+
+class OwnedField(serializers.PrimaryKeyRelatedField[Any]):
+    """A UUID of a living row of the organization in the serializer's context."""
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Only this organization's rows, deleted ones left out."""
+        queryset = super().get_queryset()
+        assert queryset is not None  # noqa: S101 (every use names its rows)
+        organization = self.context.get("organization")
+        if organization is None:
+            return queryset.none()  # the schema generator
+        queryset = queryset.filter(organization=organization)
+        if any(field.name == "deleted_at" for field in queryset.model._meta.fields):
+            queryset = queryset.filter(deleted_at=None)
+        return queryset

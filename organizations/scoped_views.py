@@ -1,0 +1,85 @@
+"""The first wall (Note [Two walls] in tenancy.py): views that live under `/orgs/<slug>/`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any, ClassVar, cast
+
+from django.db.models import QuerySet
+from django.http import Http404
+from django.http.response import HttpResponseBase
+from rest_framework import generics
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+
+from organizations.models import Membership, Organization, User
+from organizations.permissions import MayDo
+from organizations.tenancy import Origin, OwnedQuerySet, acting_as_system, acting_in
+
+
+def membership_of(user: Any, slug: str) -> Membership | None:
+    """The person's current membership in the living organization with this slug. Opens its own transaction."""
+    if not user.is_authenticated:
+        return None
+    with acting_as_system("sign-in"):
+        return (
+            Membership.objects.current()
+            .select_related("organization")
+            .filter(user=user, organization__slug=slug, organization__deleted_at=None)
+            .first()
+        )
+
+
+class OrganizationScoped(generics.GenericAPIView[Any]):
+    """Finds the organization of the URL among the person's own (else 404) and runs the view inside its transaction.
+
+    `may` maps a method or action name to a line of permissions.TABLE.
+    """
+
+    permission_classes = (IsAuthenticated, MayDo)
+    may: ClassVar[dict[str, str]] = {}
+    membership: Membership
+    _scope: ExitStack
+
+    @property
+    def organization(self) -> Organization:
+        """The organization of the URL."""
+        return self.membership.organization
+
+    @property
+    def person(self) -> User:
+        """Who asks."""
+        return cast("User", self.request.user)
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """One transaction around the whole answer: rolled back by `problem_response` when it is an error."""
+        with ExitStack() as self._scope:
+            return super().dispatch(request, *args, **kwargs)
+
+    def perform_authentication(self, request: Request) -> None:
+        """Who is it, which organization; then everything else happens inside it."""
+        super().perform_authentication(request)
+        if not request.user.is_authenticated:
+            return  # IsAuthenticated answers 401
+        membership = membership_of(request.user, self.kwargs["organization"])
+        if membership is None:
+            raise Http404
+        self.membership = membership
+        request.membership = membership  # type: ignore[attr-defined]
+        origin = Origin(via="api", address=request.META.get("REMOTE_ADDR") or "")
+        self._scope.enter_context(acting_in(membership.organization, by=request.user, origin=origin))
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """The view's queryset, of this organization only."""
+        if getattr(self, "swagger_fake_view", False):
+            return super().get_queryset().none()
+        queryset = super().get_queryset()
+        assert isinstance(queryset, OwnedQuerySet), f"{type(self).__name__}.queryset must be of an owned model"  # noqa: S101
+        return queryset.for_organization(self.organization)
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """Serializers look up related objects in the organization."""
+        context = dict(super().get_serializer_context())
+        if not getattr(self, "swagger_fake_view", False):
+            context["organization"] = self.organization
+        return context

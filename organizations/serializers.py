@@ -1,0 +1,51 @@
+"""Shapes of the own account and the organizations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from organizations.models import Membership, Organization, User
+
+
+class OrganizationNameSerializer(serializers.ModelSerializer[Organization]):
+    class Meta:
+        model = Organization
+        fields = ["slug", "name"]
+
+
+class OwnMembershipSerializer(serializers.ModelSerializer[Membership]):
+    org = OrganizationNameSerializer(source="organization", read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ["org", "role"]
+
+
+class MeSerializer(serializers.ModelSerializer[User]):
+    memberships = serializers.SerializerMethodField()
+
+    class Meta:
+        model = User
+        fields = ["id", "email", "name", "time_zone", "language", "memberships"]
+
+    def get_memberships(self, user: User) -> list[dict[str, Any]]:
+        """Current memberships in living organizations, by name."""
+        rows = (
+            Membership.objects.current()
+            .filter(user=user, organization__deleted_at=None)
+            .select_related("organization")
+            .order_by("organization__name", "pk")
+        )
+        return list(OwnMembershipSerializer(rows, many=True).data)
+
+
+class OrganizationSerializer(serializers.ModelSerializer[Organization]):
+    timezone = serializers.CharField(source="time_zone", read_only=True)
+    role = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Organization
+        fields = ["id", "slug", "name", "timezone", "role", "created_at"]
+        read_only_fields = fields

@@ -1,0 +1,124 @@
+"""How a row belongs to an organization, and the only two ways to reach such rows.
+
+Note [Two walls]. The first wall is code: views start from `OrganizationScoped`, querysets from `.for_organization()`.
+The second is PostgreSQL: the runtime login sees no customer's row at all. `acting_in(organization)` opens a
+transaction in the role `freshtrack_tenant`, which sees one organization; `acting_as_system(reason)` opens one in
+`freshtrack_system`, which sees them all and whose users are the short list `SYSTEM_REASONS`. A query that forgets its
+filter therefore finds nothing outside these two, and only its own organization's rows inside the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+from django.db import connection, models, transaction
+from uuid_utils.compat import uuid7
+
+from freshtrack import requests
+
+if TYPE_CHECKING:
+    from organizations.models import Organization, User
+
+TENANT_ROLE: Final = "freshtrack_tenant"
+SYSTEM_ROLE: Final = "freshtrack_system"
+
+# Everybody who may see across organizations, and why. A test holds the code to this list.
+SYSTEM_REASONS: Final = {
+    "ingest writer": "one commit stores the readings of many organizations",
+    "ingest authentication": "the key tells the organization",
+    "sign-in": "a token or session tells the person, memberships tell the organizations",
+    "own account": "/me/ and /orgs/ span the person's organizations",
+    "founding": "a new organization is nobody's yet",
+    "delivery": "the outbox is one queue for all",
+    "sweep": "finds what is due, whoever it belongs to",
+    "admin": "staff work on every organization",
+    "seeding": "the demonstration makes its own organizations",
+    "live": "one query re-checks all open sockets of a process",
+    "tests": "factories make rows of several organizations",
+}
+
+_M = TypeVar("_M", bound=models.Model)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Through what and from where a change comes: written into each `Change` row."""
+
+    via: str = "task"  # api, socket, admin, ingest, task, shell
+    address: str = ""  # the client's IP address, where there is one
+
+
+class OwnedQuerySet(models.QuerySet[_M]):
+    """Rows of customers. Every list of them begins with `for_organization`."""
+
+    def for_organization(self, organization: Organization) -> Self:
+        """Only this organization's rows: the first wall (Note [Two walls])."""
+        return self.filter(organization=organization)
+
+
+class OwnedModel(models.Model):
+    """A row that belongs to one organization. The column is copied from the parent, never read from a request.
+
+    Concrete models add `objects`, a manager made of OwnedQuerySet or of a class that extends it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey("organizations.Organization", on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        abstract = True
+
+
+@contextmanager
+def acting_in(organization: Organization, *, by: User | None = None, origin: Origin | None = None) -> Iterator[None]:
+    """Open the transaction of an edge (request, socket command, task) inside one organization.
+
+    Not nestable: the edge opens it once, domain functions only say that they need it. Everything it sets is local to
+    the transaction, so it is safe behind PgBouncer in transaction mode.
+
+    Raises RuntimeError when a transaction is already open.
+    """
+    yield from _scope(TENANT_ROLE, organization=organization, by=by, origin=origin)
+
+
+@contextmanager
+def acting_as_system(reason: str, *, by: User | None = None, origin: Origin | None = None) -> Iterator[None]:
+    """Open a transaction that sees every organization. `reason` is one of SYSTEM_REASONS.
+
+    Raises KeyError for an unlisted reason and RuntimeError when a transaction is already open.
+    """
+    SYSTEM_REASONS[reason]
+    yield from _scope(SYSTEM_ROLE, organization=None, by=by, origin=origin or Origin(via=reason))
+
+
+def _scope(role: str, *, organization: Organization | None, by: User | None, origin: Origin | None) -> Iterator[None]:
+    origin = origin or Origin()
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            # set_config(…, true) is SET LOCAL with parameters; "role" is SET LOCAL ROLE.
+            cursor.execute(
+                "SELECT set_config('freshtrack.organization', %s, true), set_config('freshtrack.number', %s, true),"
+                " set_config('freshtrack.actor', %s, true), set_config('freshtrack.via', %s, true),"
+                " set_config('freshtrack.address', %s, true), set_config('freshtrack.request', %s, true),"
+                " set_config('role', %s, true)",
+                [
+                    str(organization.pk) if organization else "",
+                    str(organization.number) if organization else "",
+                    str(by.pk) if by else "",
+                    origin.via,
+                    origin.address,
+                    requests.current_id(),
+                    role,
+                ],
+            )
+        yield
+    if connection.in_atomic_block:
+        # Only under a test's own transaction: what COMMIT would have undone is undone by hand.
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('role', 'none', true), set_config('freshtrack.organization', '', true),"
+                " set_config('freshtrack.number', '', true)"
+            )
