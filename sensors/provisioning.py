@@ -1,0 +1,117 @@
+"""Claiming, moving and retiring sensors; soft deletion of places."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from freshtrack.errors import DomainError
+from organizations.models import Organization
+from sensors.models import Area, Sensor, SensorStatus, Site, Unit
+
+
+class AlreadyKnown(DomainError):
+    """The organization has this probe already."""
+
+    code = "already_known"
+
+
+class StillInUse(DomainError):
+    """Something hangs on it."""
+
+    code = "still_in_use"
+
+
+def claim(*, sensor: Sensor, unit: Unit, at: datetime) -> Sensor:
+    """Put a sensor into a unit of its organization; its earlier readings become the unit's history.
+
+    Also moves a claimed sensor, and brings a retired one back. Twice is the same as once. Call inside a transaction.
+    """
+    sensor = Sensor.objects.select_for_update(of=("self",)).get(pk=sensor.pk)
+    sensor.unit = unit
+    sensor.site_id = unit.site_id
+    sensor.claimed_at = sensor.claimed_at or at
+    sensor.retired_at = None
+    if sensor.status in (SensorStatus.UNCLAIMED, SensorStatus.RETIRED):
+        sensor.status = _status_of_newest(sensor, at=at)
+    sensor.save(update_fields=["unit", "site", "claimed_at", "retired_at", "status"])
+    return sensor
+
+
+def _status_of_newest(sensor: Sensor, *, at: datetime) -> str:
+    if sensor.last_reading_at is None:
+        return SensorStatus.OFFLINE
+    fresh = (at - sensor.last_reading_at).total_seconds() <= 3 * sensor.expected_interval_s
+    return SensorStatus.ONLINE if fresh else SensorStatus.OFFLINE
+
+
+def register(
+    *,
+    organization: Organization,
+    serial: str,
+    channel: str,
+    unit: Unit | None,
+    at: datetime,
+    name: str = "",
+    model: str = "",
+    expected_interval_s: int = 300,
+) -> Sensor:
+    """Make a sensor known before or after it first reports. Call inside a transaction.
+
+    Raises AlreadyKnown if it is claimed already; an unclaimed one that reported before is taken over with its readings.
+    """
+    sensor, created = Sensor.objects.get_or_create(
+        organization=organization,
+        serial=serial,
+        channel=channel,
+        defaults={"name": name, "model": model, "expected_interval_s": expected_interval_s},
+    )
+    if not created and sensor.status != SensorStatus.UNCLAIMED:
+        raise AlreadyKnown(f"Sensor {serial} (channel {channel}) is already known.")
+    if not created:
+        sensor.name, sensor.model, sensor.expected_interval_s = name, model, expected_interval_s
+        sensor.save(update_fields=["name", "model", "expected_interval_s"])
+    return claim(sensor=sensor, unit=unit, at=at) if unit is not None else sensor
+
+
+def retire(*, sensor: Sensor, at: datetime) -> Sensor:
+    """Take a sensor out of service; its readings stay. Twice is the same as once. Call inside a transaction."""
+    if sensor.retired_at is None:
+        sensor.retired_at = at
+        sensor.status = SensorStatus.RETIRED
+        sensor.save(update_fields=["retired_at", "status"])
+    return sensor
+
+
+def bring_back(*, sensor: Sensor, at: datetime) -> Sensor:
+    """Undo `retire`. Call inside a transaction."""
+    sensor.retired_at = None
+    sensor.status = SensorStatus.UNCLAIMED if sensor.unit_id is None else _status_of_newest(sensor, at=at)
+    sensor.save(update_fields=["retired_at", "status"])
+    return sensor
+
+
+def remove_place(*, place: Site | Area | Unit, at: datetime) -> None:
+    """Hide an empty place. Twice is the same as once. Call inside a transaction.
+
+    Raises StillInUse while living places or sensors are in it: whoever deletes a kitchen must not silence a freezer.
+    """
+    if place.deleted_at is not None:
+        return
+    if _is_occupied(place):
+        raise StillInUse(f"{place.name} isn't empty. Move or remove what is in it first.")
+    place.deleted_at = at
+    place.save(update_fields=["deleted_at"])
+
+
+def _is_occupied(place: Site | Area | Unit) -> bool:
+    if isinstance(place, Site):
+        return Area.objects.alive().filter(site=place).exists()
+    if isinstance(place, Area):
+        return Unit.objects.alive().filter(area=place).exists()
+    return Sensor.objects.alive().filter(unit=place).exists()
+
+
+def restore_place(*, place: Site | Area | Unit) -> None:
+    """Bring a hidden place back. Call inside a transaction."""
+    place.deleted_at = None
+    place.save(update_fields=["deleted_at"])

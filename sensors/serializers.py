@@ -1,0 +1,205 @@
+"""Shapes of places, sensors and readings."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from organizations.related import OwnedField
+from sensors.conditions import Now, now_of
+from sensors.models import Area, Gateway, Reading, Sensor, Site, Unit
+
+_ZONES = frozenset(available_timezones())
+
+
+def _printable(value: str) -> str:
+    """Names end up in e-mails and logs: no line ends or other control characters."""
+    if any(ord(character) < 32 or ord(character) == 127 for character in value):
+        raise serializers.ValidationError("Control characters aren't allowed.")
+    return value
+
+
+class NamedSerializer(serializers.ModelSerializer[Any]):
+    """Checks `name`; the organization comes from the URL."""
+
+    def validate_name(self, value: str) -> str:
+        """A name that can be printed anywhere."""
+        return _printable(value)
+
+
+class SiteSerializer(NamedSerializer):
+    class Meta:
+        model = Site
+        fields = ["id", "name", "timezone", "kind", "address", "created_at", "deleted_at"]
+        read_only_fields = ["created_at", "deleted_at"]
+
+    def validate_timezone(self, value: str) -> str:
+        """An IANA name that this server knows."""
+        if value not in _ZONES:
+            raise serializers.ValidationError("Not a known time zone. Use an IANA name such as Europe/Berlin.")
+        return value
+
+
+class AreaSerializer(NamedSerializer):
+    site = OwnedField(queryset=Site.objects.all())
+
+    class Meta:
+        model = Area
+        fields = ["id", "site", "name", "created_at", "deleted_at"]
+        read_only_fields = ["created_at", "deleted_at"]
+
+
+class UnitSerializer(NamedSerializer):
+    area = OwnedField(queryset=Area.objects.all())
+    site = serializers.UUIDField(source="site_id", read_only=True)
+    default_rules = serializers.BooleanField(default=True)
+    status = serializers.ChoiceField(choices=["ok", "warning", "critical", "no_data", "fault"], read_only=True)
+    temperature = serializers.FloatField(read_only=True, allow_null=True)
+    humidity = serializers.FloatField(read_only=True, allow_null=True)
+    recorded_at = serializers.DateTimeField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Unit
+        fields = [
+            "id",
+            "area",
+            "site",
+            "name",
+            "kind",
+            "note",
+            "default_rules",
+            "status",
+            "temperature",
+            "humidity",
+            "recorded_at",
+            "created_at",
+            "deleted_at",
+        ]
+        read_only_fields = ["created_at", "deleted_at"]
+
+    def to_representation(self, instance: Unit) -> dict[str, Any]:
+        """The row with its state now; lists prefetch the sensors."""
+        now: Now = now_of(instance, instance.sensors.all())
+        for name, value in now._asdict().items():
+            setattr(instance, name, value)
+        return super().to_representation(instance)
+
+
+class GatewaySerializer(serializers.ModelSerializer[Gateway]):
+    site = OwnedField(queryset=Site.objects.all(), allow_null=True, required=False)
+
+    class Meta:
+        model = Gateway
+        fields = ["id", "site", "serial", "name", "model", "firmware", "last_seen_at", "created_at", "deleted_at"]
+        read_only_fields = ["last_seen_at", "created_at", "deleted_at"]
+
+    def validate_serial(self, value: str) -> str:
+        """Unique in the organization."""
+        others = Gateway.objects.filter(organization=self.context["organization"], serial=_printable(value))
+        if self.instance is not None:
+            others = others.exclude(pk=self.instance.pk)
+        if others.exists():
+            raise serializers.ValidationError("A gateway with this serial exists already.", code="unique")
+        return value
+
+
+class SensorSerializer(NamedSerializer):
+    id = serializers.UUIDField(source="public_id", read_only=True)
+    unit = OwnedField(queryset=Unit.objects.all(), allow_null=True, required=False)
+    site = serializers.UUIDField(source="site_id", read_only=True, allow_null=True)
+    channel = serializers.CharField(max_length=64, default="0")
+    expected_interval_s = serializers.IntegerField(min_value=1, max_value=7 * 86_400, default=300)
+    temperature = serializers.FloatField(read_only=True, allow_null=True)
+    humidity = serializers.FloatField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Sensor
+        fields = [
+            "id",
+            "serial",
+            "channel",
+            "name",
+            "unit",
+            "site",
+            "model",
+            "expected_interval_s",
+            "status",
+            "last_reading_at",
+            "temperature",
+            "humidity",
+            "battery",
+            "signal",
+            "door_open",
+            "created_at",
+            "retired_at",
+        ]
+        read_only_fields = ["status", "last_reading_at", "battery", "signal", "door_open", "created_at", "retired_at"]
+        validators: list[Any] = []  # the database says which probe exists; provisioning.register says it in words
+
+    def validate_serial(self, value: str) -> str:
+        """A probe keeps its serial: readings hang on it."""
+        if self.instance is not None and value != self.instance.serial:
+            raise serializers.ValidationError("The serial can't be changed. Retire the sensor and add another.")
+        return _printable(value)
+
+    def validate_channel(self, value: str) -> str:
+        """A probe keeps its channel."""
+        if self.instance is not None and value != self.instance.channel:
+            raise serializers.ValidationError("The channel can't be changed.")
+        return _printable(value)
+
+
+class ClaimSerializer(serializers.Serializer[Any]):
+    unit = OwnedField(queryset=Unit.objects.all())
+
+
+class ReadingSerializer(serializers.ModelSerializer[Reading]):
+    sensor = serializers.SerializerMethodField()
+    temperature = serializers.FloatField(allow_null=True)
+    humidity = serializers.FloatField(allow_null=True)
+    door_open = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Reading
+        fields = ["recorded_at", "sensor", "temperature", "humidity", "battery", "signal", "door_open"]
+
+    @extend_schema_field(serializers.UUIDField())
+    def get_sensor(self, reading: Reading) -> str:
+        """The public id; the view knows its sensors, so no look-up a reading."""
+        return str(self.context["public_ids"][reading.sensor_id])
+
+    def get_door_open(self, reading: Reading) -> bool | None:
+        """True, false, or null where the sensor has no contact."""
+        return None if reading.door is None else reading.door == 1
+
+
+class BucketSerializer(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    min = serializers.FloatField()
+    avg = serializers.FloatField()
+    max = serializers.FloatField()
+    count = serializers.IntegerField()
+
+
+class SeriesQuerySerializer(serializers.Serializer[Any]):
+    """The parameters of a series; see the contract for what each resolution answers."""
+
+    to = serializers.DateTimeField(required=False)
+    resolution = serializers.ChoiceField(choices=["raw", "hour", "day", "auto"], default="raw")
+    max_points = serializers.IntegerField(min_value=2, max_value=2000, required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` is a word of Python, so it can't be declared above."""
+        return {"from": serializers.DateTimeField(required=False), **super().get_fields()}
+
+
+class SeriesSerializer(serializers.Serializer[Any]):
+    """One page of a series. Raw results are readings, aggregated ones buckets."""
+
+    resolution = serializers.ChoiceField(choices=["raw", "hour", "day"])
+    results = serializers.ListField(child=serializers.DictField())
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)

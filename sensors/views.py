@@ -1,0 +1,282 @@
+"""Sites, areas, units, gateways, sensors and their readings over HTTP."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema, inline_serializer
+from rest_framework import serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from freshtrack.pagination import CursorPages
+from organizations.scoped_views import OrganizationScoped
+from sensors import provisioning, series
+from sensors.models import Area, Gateway, Reading, Sensor, SensorStatus, Site, Unit
+from sensors.serializers import (
+    AreaSerializer,
+    BucketSerializer,
+    ClaimSerializer,
+    GatewaySerializer,
+    ReadingSerializer,
+    SensorSerializer,
+    SeriesQuerySerializer,
+    SiteSerializer,
+    UnitSerializer,
+)
+
+
+def crud(room: str) -> dict[str, str]:
+    """Reading needs `<room>.view`, everything else `<room>.change`."""
+    view, change = f"{room}.view", f"{room}.change"
+    return {
+        "list": view,
+        "retrieve": view,
+        "readings": view,
+        "create": change,
+        "update": change,
+        "partial_update": change,
+        "destroy": change,
+        "restore": change,
+        "claim": change,
+    }
+
+
+class Places(OrganizationScoped, viewsets.ModelViewSet[Any]):
+    """What sites, areas and units have in common: lists show living ones, `restore` brings a deleted one back."""
+
+    may = crud("places")
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Deleted ones can still be fetched and restored by their id."""
+        queryset = super().get_queryset()
+        return queryset.filter(deleted_at=None) if self.action == "list" else queryset
+
+    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
+        """The organization is that of the URL."""
+        serializer.save(organization=self.organization)
+
+    def perform_destroy(self, instance: Any) -> None:
+        """Hides it, if nothing is in it."""
+        provisioning.remove_place(place=instance, at=timezone.now())
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Request, **kwargs: Any) -> Response:
+        """Bring a deleted one back."""
+        place = self.get_object()
+        provisioning.restore_place(place=place)
+        return Response(self.get_serializer(place).data)
+
+
+class Sites(Places):
+    """Buildings and vehicles."""
+
+    queryset = Site.objects.order_by("name", "pk")
+    serializer_class = SiteSerializer
+    filterset_fields = ["kind"]
+
+
+class Areas(Places):
+    """Parts of a site."""
+
+    queryset = Area.objects.order_by("name", "pk")
+    serializer_class = AreaSerializer
+    filterset_fields = ["site"]
+
+
+class ReadingPages(CursorPages):
+    """Ascending, as charts want them."""
+
+    page_size = 500
+    max_page_size = 2000
+
+    def get_ordering(self, request: Any, queryset: Any, view: Any) -> tuple[str, ...]:
+        """Always by time."""
+        return ("recorded_at", "sensor_id")
+
+
+class SeriesMixin:
+    """`readings/` under a unit or a sensor."""
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("from", datetime, description="Inclusive; default 24 h before `to`."),
+            OpenApiParameter("to", datetime, description="Exclusive; default now."),
+            OpenApiParameter("resolution", str, enum=["raw", "hour", "day", "auto"]),
+            OpenApiParameter("max_points", int, description="Thins raw readings; each extreme is kept. Up to 2000."),
+        ],
+        filters=False,
+        responses=inline_serializer(
+            "Series",
+            {
+                "resolution": serializers.ChoiceField(choices=["raw", "hour", "day"]),
+                "results": PolymorphicProxySerializer(
+                    component_name="SeriesPoint",
+                    serializers=[ReadingSerializer, BucketSerializer],
+                    resource_type_field_name=None,
+                    many=True,
+                ),
+                "next": serializers.URLField(allow_null=True),
+                "previous": serializers.URLField(allow_null=True),
+            },
+        ),
+    )
+    @action(detail=True, methods=["get"])
+    def readings(self, request: Request, **kwargs: Any) -> Response:
+        """What was measured, ascending."""
+        query = SeriesQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        wanted = query.validated_data
+        end = wanted.get("to") or timezone.now()
+        start = wanted.get("from") or end - timedelta(hours=24)
+        if start >= end:
+            raise serializers.ValidationError({"from": "Must be before `to`."})
+        sensors, zone = self.series_of(self.get_object())  # type: ignore[attr-defined]
+        resolution = wanted["resolution"]
+        if resolution == "auto":
+            resolution = series.choose_resolution(start=start, end=end)
+        if resolution != "raw":
+            rows = series.buckets(sensors=sensors, start=start, end=end, resolution=resolution, zone=zone)
+            return Response(_page(resolution, BucketSerializer(rows, many=True).data))
+        context = {"public_ids": {sensor.pk: sensor.public_id for sensor in sensors}}
+        if "max_points" in wanted:
+            thin = series.thinned(sensors=sensors, start=start, end=end, max_points=wanted["max_points"])
+            return Response(_page("raw", ReadingSerializer(thin, many=True, context=context).data))
+        pages = ReadingPages()
+        page = pages.paginate_queryset(
+            Reading.objects.filter(
+                sensor_id__in=list(context["public_ids"]), recorded_at__gte=start, recorded_at__lt=end
+            ),
+            request,
+            view=self,  # type: ignore[arg-type]
+        )
+        answer = pages.get_paginated_response(ReadingSerializer(page, many=True, context=context).data)
+        answer.data = {"resolution": "raw", **answer.data}
+        return answer
+
+
+def _page(resolution: str, results: Any) -> dict[str, Any]:
+    return {"resolution": resolution, "results": results, "next": None, "previous": None}
+
+
+class Units(SeriesMixin, Places):
+    """Coolers, freezers, cases, rooms, with their state now."""
+
+    queryset = Unit.objects.select_related("site").prefetch_related("sensors").order_by("name", "pk")
+    serializer_class = UnitSerializer
+    filterset_fields = ["site", "area", "kind"]
+
+    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
+        """The site is copied from the area."""
+        area: Area = serializer.validated_data["area"]
+        serializer.save(organization=self.organization, site_id=area.site_id)
+
+    def perform_update(self, serializer: BaseSerializer[Any]) -> None:
+        """A unit that moves to another area takes its sensors along."""
+        area: Area = serializer.validated_data.get("area", serializer.instance.area)  # type: ignore[union-attr]
+        unit = serializer.save(site_id=area.site_id)
+        Sensor.objects.filter(unit=unit).exclude(site_id=area.site_id).update(site_id=area.site_id)
+
+    def series_of(self, unit: Unit) -> tuple[list[Sensor], str]:
+        """The unit's sensors, and the time zone of its days."""
+        return list(unit.sensors.all()), unit.site.timezone
+
+
+class Gateways(Places):
+    """What carries readings."""
+
+    may = crud("sensors")
+    queryset = Gateway.objects.order_by("serial", "pk")
+    serializer_class = GatewaySerializer
+    filterset_fields = ["site"]
+
+    def perform_destroy(self, instance: Gateway) -> None:
+        """Hides it."""
+        instance.deleted_at = timezone.now()
+        instance.save(update_fields=["deleted_at"])
+
+
+class SensorFilter(filters.FilterSet):
+    unclaimed = filters.BooleanFilter(method="filter_unclaimed")
+    area = filters.UUIDFilter(field_name="unit__area_id")
+
+    class Meta:
+        model = Sensor
+        fields = ["site", "area", "unit", "status", "serial", "unclaimed"]
+
+    def filter_unclaimed(self, queryset: QuerySet[Sensor], name: str, value: bool) -> QuerySet[Sensor]:
+        """Those that reported without being known, or all others."""
+        if value:
+            return queryset.filter(status=SensorStatus.UNCLAIMED)
+        return queryset.exclude(status=SensorStatus.UNCLAIMED)
+
+
+class Sensors(SeriesMixin, OrganizationScoped, viewsets.ModelViewSet[Sensor]):
+    """Probes, unclaimed ones too."""
+
+    may = crud("sensors")
+    queryset = Sensor.objects.order_by("serial", "channel", "pk")
+    serializer_class = SensorSerializer
+    filterset_class = SensorFilter
+    lookup_field = "public_id"
+    lookup_url_kwarg = "pk"
+
+    def get_queryset(self) -> QuerySet[Sensor]:
+        """Lists leave retired ones out, unless they are asked for."""
+        queryset = super().get_queryset()
+        if self.action == "list" and self.request.query_params.get("status") != SensorStatus.RETIRED:
+            return queryset.filter(retired_at=None)
+        return queryset
+
+    def perform_create(self, serializer: BaseSerializer[Sensor]) -> None:
+        """With `unit` it is claimed at once."""
+        wanted = serializer.validated_data
+        serializer.instance = provisioning.register(
+            organization=self.organization,
+            serial=wanted["serial"],
+            channel=wanted["channel"],
+            unit=wanted.get("unit"),
+            name=wanted.get("name", ""),
+            model=wanted.get("model", ""),
+            expected_interval_s=wanted["expected_interval_s"],
+            at=timezone.now(),
+        )
+
+    def perform_update(self, serializer: BaseSerializer[Sensor]) -> None:
+        """Another unit is a move."""
+        unit = serializer.validated_data.pop("unit", None)
+        sensor = serializer.save()
+        if unit is not None:
+            serializer.instance = provisioning.claim(sensor=sensor, unit=unit, at=timezone.now())
+
+    def perform_destroy(self, instance: Sensor) -> None:
+        """Retires it; its readings stay."""
+        provisioning.retire(sensor=instance, at=timezone.now())
+
+    @extend_schema(request=ClaimSerializer)
+    @action(detail=True, methods=["post"])
+    def claim(self, request: Request, **kwargs: Any) -> Response:
+        """Put the sensor into a unit."""
+        sensor = self.get_object()
+        wanted = ClaimSerializer(data=request.data, context=self.get_serializer_context())
+        wanted.is_valid(raise_exception=True)
+        sensor = provisioning.claim(sensor=sensor, unit=wanted.validated_data["unit"], at=timezone.now())
+        return Response(self.get_serializer(sensor).data, status=status.HTTP_200_OK)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Request, **kwargs: Any) -> Response:
+        """Bring a retired one back."""
+        sensor = provisioning.bring_back(sensor=self.get_object(), at=timezone.now())
+        return Response(self.get_serializer(sensor).data)
+
+    def series_of(self, sensor: Sensor) -> tuple[list[Sensor], str]:
+        """Itself, and the time zone of its site's days."""
+        return [sensor], sensor.site.timezone if sensor.site else "UTC"
