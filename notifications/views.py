@@ -1,0 +1,16 @@
+"""Deliveries with their state."""
+
+from rest_framework import viewsets
+
+from notifications.models import Notification
+from notifications.serializers import NotificationSerializer
+from organizations.scoped_views import OrganizationScoped
+
+
+class Notifications(OrganizationScoped, viewsets.ReadOnlyModelViewSet[Notification]):
+    """What was promised to whom, newest first."""
+
+    may = {"list": "notifications.view", "retrieve": "notifications.view"}
+    queryset = Notification.objects.order_by("-created_at", "-pk")
+    serializer_class = NotificationSerializer
+    filterset_fields = ["status", "channel", "about", "event"]
