@@ -1,0 +1,163 @@
+"""Is it too warm for too long? Pure: (terms, state, ordered points) -> (state, transitions).
+
+Live ingest, late batches and back-tests run this same code, so that they can't disagree. Nothing here knows a
+database, a clock or a person.
+
+Note [Timers]. Time counts between two consecutive readings of which the first is in breach; a pause longer than the
+point's `gap_s` adds nothing and resets nothing (a silent sensor is no proof of warmth, nor of cold). Reaching the delay
+exactly opens; a reading back inside the threshold starts over. Clearing counts the same way, from readings beyond the
+hysteresis.
+
+Note [Late readings]. A point older than its own sensor's newest never comes here. Sensors of one unit may arrive out of
+step by a little; such a point is judged as if it came together with the last one: it adds no time and misses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+import msgspec
+
+
+class Terms(NamedTuple):
+    """What a rule says: `above` or `below` a threshold, for how long (seconds), and when it is over."""
+
+    condition: Literal["above", "below"]
+    threshold: float
+    delay_s: float
+    hysteresis: float
+    clear_delay_s: float
+
+    def breached(self, value: float) -> bool:
+        """Beyond the threshold; exactly on it is still inside."""
+        return value > self.threshold if self.condition == "above" else value < self.threshold
+
+    def cleared(self, value: float) -> bool:
+        """Back inside by at least the hysteresis."""
+        if self.condition == "above":
+            return value <= self.threshold - self.hysteresis
+        return value >= self.threshold + self.hysteresis
+
+    def worse(self, one: float | None, other: float) -> float:
+        """The one farther out."""
+        if one is None:
+            return other
+        return max(one, other) if self.condition == "above" else min(one, other)
+
+
+class Point(NamedTuple):
+    """One sensor's value: seconds since 1970 by the device's clock, and the longest pause that still counts."""
+
+    at: float
+    sensor: int
+    value: float
+    gap_s: float
+
+
+class State(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a rule stands with a unit. The default is idle: nothing in breach, nothing open, nothing to remember."""
+
+    at: float | None = None  # the last judged point
+    breached: bool = False  # was it in breach?
+    cleared: bool = False  # was it beyond the hysteresis?
+    since: float | None = None  # first point of the breach
+    breach_s: float = 0.0
+    clear_s: float = 0.0
+    peak: float | None = None
+    open: bool = False
+    held: bool = False  # resolved by hand while in breach: must clear before it may open again
+
+    @property
+    def idle(self) -> bool:
+        """Whether forgetting it changes nothing."""
+        return not (self.open or self.held or self.breached)
+
+
+class Opened(NamedTuple):
+    """The delay is complete."""
+
+    started_at: float
+    at: float
+    sensor: int
+    value: float
+    peak: float
+
+
+class Resolved(NamedTuple):
+    """The clear delay is complete."""
+
+    at: float
+    peak: float | None
+
+
+Transition = Opened | Resolved
+
+
+def evaluate(
+    terms: Terms, state: State, points: Iterable[Point], *, others: dict[int, tuple[float, float]] | None = None
+) -> tuple[State, list[Transition]]:
+    """Judge points in the order given (that of their times) and say what opened and what resolved.
+
+    `others` are the newest (time, value) of the unit's sensors before these points: several sensors share one verdict,
+    the warmest for `above` and the coldest for `below`, each counted until it has been silent for longer than its gap.
+    """
+    latest = dict(others or {})
+    transitions: list[Transition] = []
+    for point in points:
+        latest[point.sensor] = (point.at, point.value)
+        at = point.at if state.at is None else max(point.at, state.at)
+        value = point.value
+        for sensor, (seen, other) in latest.items():
+            if sensor != point.sensor and at - seen <= point.gap_s:
+                value = terms.worse(value, other)
+        state, transition = _judge(terms, state, at=at, value=value, point=point)
+        if transition is not None:
+            transitions.append(transition)
+    return state, transitions
+
+
+def _judge(terms: Terms, state: State, *, at: float, value: float, point: Point) -> tuple[State, Transition | None]:
+    elapsed = 0.0 if state.at is None else at - state.at
+    counted = elapsed if elapsed <= point.gap_s else 0.0
+    breached, cleared = terms.breached(value), terms.cleared(value)
+    if state.open or state.held:
+        return _judge_open(terms, state, at=at, value=value, counted=counted, breached=breached, cleared=cleared)
+    if not breached:
+        return State(at=at), None
+    since = state.since if state.breached and state.since is not None else at
+    breach_s = state.breach_s + counted if state.breached else 0.0
+    peak = terms.worse(state.peak if state.breached else None, value)
+    opened = breach_s >= terms.delay_s
+    after = State(at=at, breached=True, since=since, breach_s=breach_s, peak=peak, open=opened)
+    return after, Opened(since, at, point.sensor, value, peak) if opened else None
+
+
+def _judge_open(
+    terms: Terms, state: State, *, at: float, value: float, counted: float, breached: bool, cleared: bool
+) -> tuple[State, Transition | None]:
+    peak = terms.worse(state.peak, value) if breached else state.peak
+    clear_s = state.clear_s + counted if cleared and state.cleared else 0.0
+    if cleared and clear_s >= terms.clear_delay_s:
+        return State(at=at), Resolved(at, peak) if state.open else None
+    after = State(
+        at=at,
+        breached=breached,
+        cleared=cleared,
+        since=state.since,
+        breach_s=state.breach_s,
+        clear_s=clear_s,
+        peak=peak,
+        open=state.open,
+        held=state.held,
+    )
+    return after, None
+
+
+def resolved_by_hand(state: State) -> State:
+    """What remains of a state whose alert a person resolved: it may open again only after it has cleared."""
+    if not state.open:
+        return state
+    if state.breached:
+        return State(at=state.at, breached=True, since=state.since, held=True)
+    return State(at=state.at)

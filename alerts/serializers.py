@@ -1,0 +1,162 @@
+"""Shapes of rules, alerts and their events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from alerts.models import Alert, AlertEvent, AlertRule, Condition
+from alerts.shapes import alert_shape
+from organizations.related import OwnedField
+from sensors.models import Area, Site, Unit, UnitKind
+
+_WITHOUT_THRESHOLD = {Condition.NO_DATA, Condition.DOOR_OPEN_FOR, Condition.FAULT}
+
+
+class ScopeSerializer(serializers.Serializer[Any]):
+    """At most one of them; none is the whole organization."""
+
+    site = OwnedField(queryset=Site.objects.all(), required=False)
+    area = OwnedField(queryset=Area.objects.all(), required=False)
+    unit = OwnedField(queryset=Unit.objects.all(), required=False)
+    unit_kind = serializers.ChoiceField(choices=UnitKind.choices, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """One scope a rule."""
+        unknown = set(self.initial_data if hasattr(self, "initial_data") else {}) - set(self.fields)
+        if len(attrs) > 1 or unknown:
+            raise serializers.ValidationError("Give at most one of site, area, unit, unit_kind.")
+        return attrs
+
+    def to_representation(self, instance: AlertRule) -> dict[str, str]:
+        """Only the one that is set."""
+        scope: dict[str, str] = {}
+        for name in ("site", "area", "unit"):
+            if value := getattr(instance, f"{name}_id"):
+                scope[name] = str(value)
+        if instance.unit_kind:
+            scope["unit_kind"] = instance.unit_kind
+        return scope
+
+
+class AlertRuleSerializer(serializers.ModelSerializer[AlertRule]):
+    scope = ScopeSerializer(source="*", required=False)
+    name = serializers.CharField(max_length=120, required=False, allow_blank=True)
+
+    class Meta:
+        model = AlertRule
+        fields = [
+            "id",
+            "name",
+            "metric",
+            "condition",
+            "threshold",
+            "severity",
+            "delay_s",
+            "hysteresis",
+            "clear_delay_s",
+            "enabled",
+            "scope",
+            "is_default",
+            "source",
+            "created_at",
+        ]
+        read_only_fields = ["is_default", "source", "created_at"]
+        extra_kwargs = {
+            "hysteresis": {"min_value": 0.0},
+            "delay_s": {"min_value": 0, "max_value": 7 * 86_400},
+            "clear_delay_s": {"min_value": 0, "max_value": 7 * 86_400},
+        }
+
+    def to_internal_value(self, data: Any) -> Any:
+        """`scope` is spread over the row's columns; giving it replaces the whole scope."""
+        values = super().to_internal_value(data)
+        if isinstance(data, dict) and "scope" in data:
+            blank = {"site": None, "area": None, "unit": None, "unit_kind": ""}
+            values = {**values, **{name: values.get(name, empty) for name, empty in blank.items()}}
+        return values
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Most conditions compare with a threshold."""
+        condition = attrs.get("condition", getattr(self.instance, "condition", None))
+        threshold = attrs.get("threshold", getattr(self.instance, "threshold", None))
+        if threshold is None and condition not in _WITHOUT_THRESHOLD:
+            raise serializers.ValidationError({"threshold": "This condition needs a threshold."})
+        return attrs
+
+
+class AlertSerializer(serializers.ModelSerializer[Alert]):
+    """Read-only; `alerts.shapes` says the same to the socket."""
+
+    sensor = serializers.UUIDField(source="sensor.public_id", allow_null=True, read_only=True)
+    unit = serializers.UUIDField(source="unit_id", allow_null=True, read_only=True)
+    site = serializers.UUIDField(source="site_id", allow_null=True, read_only=True)
+    rule = serializers.UUIDField(source="rule_id", allow_null=True, read_only=True)
+    unit_name = serializers.CharField(read_only=True)
+    site_name = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Alert
+        fields = [
+            "id",
+            "unit",
+            "unit_name",
+            "site",
+            "site_name",
+            "sensor",
+            "rule",
+            "rule_name",
+            "kind",
+            "condition",
+            "severity",
+            "status",
+            "started_at",
+            "opened_at",
+            "found_at",
+            "acknowledged_at",
+            "acknowledged_by",
+            "resolved_at",
+            "resolved_by",
+            "value",
+            "threshold",
+            "peak",
+            "corrective_action",
+            "cause",
+            "disposition",
+            "amount",
+        ]
+        read_only_fields = fields
+
+    def to_representation(self, instance: Alert) -> dict[str, Any]:
+        """The one shape."""
+        return alert_shape(instance)
+
+
+class NoteSerializer(serializers.Serializer[Any]):
+    note = serializers.CharField(required=False, allow_blank=True, max_length=2000, default="")
+
+
+class CommentSerializer(serializers.Serializer[Any]):
+    note = serializers.CharField(max_length=2000)
+
+
+class ResolveSerializer(serializers.Serializer[Any]):
+    corrective_action = serializers.CharField(required=False, allow_blank=True, max_length=2000, default="")
+    cause = serializers.CharField(required=False, allow_blank=True, max_length=2000, default="")
+    disposition = serializers.CharField(required=False, allow_blank=True, max_length=120, default="")
+    amount = serializers.CharField(required=False, allow_blank=True, max_length=120, default="")
+
+
+class AlertEventSerializer(serializers.ModelSerializer[AlertEvent]):
+    by = serializers.UUIDField(source="by_id", allow_null=True, read_only=True)
+    by_name = serializers.SerializerMethodField()
+
+    class Meta:
+        model = AlertEvent
+        fields = ["id", "event", "at", "by", "by_name", "note"]
+        read_only_fields = fields
+
+    def get_by_name(self, event: AlertEvent) -> str:
+        """Who, in words; empty for what readings did."""
+        return event.by.get_full_name() if event.by else ""

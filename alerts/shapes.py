@@ -1,0 +1,45 @@
+"""The shape of an alert outside: the same over REST and the socket (contract: alerts)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from alerts.models import Alert
+from freshtrack.times import rfc3339_or_none
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def alert_shape(alert: Alert) -> dict[str, Any]:
+    """All fields of the contract, and the words that lists show. Select unit, site and sensor with the alert."""
+    return {
+        "id": str(alert.pk),
+        "unit": _text(alert.unit_id),
+        "unit_name": alert.unit.name if alert.unit else "",
+        "site": _text(alert.site_id),
+        "site_name": alert.site.name if alert.site else "",
+        "sensor": _text(alert.sensor.public_id) if alert.sensor else None,
+        "rule": _text(alert.rule_id),
+        "rule_name": alert.rule_name,
+        "kind": alert.kind,
+        "condition": alert.condition,
+        "severity": alert.severity,
+        "status": alert.status,
+        "started_at": rfc3339_or_none(alert.started_at),
+        "opened_at": rfc3339_or_none(alert.opened_at),
+        "found_at": rfc3339_or_none(alert.found_at),
+        "acknowledged_at": rfc3339_or_none(alert.acknowledged_at),
+        "acknowledged_by": _text(alert.acknowledged_by_id),
+        "resolved_at": rfc3339_or_none(alert.resolved_at),
+        "resolved_by": _text(alert.resolved_by_id),
+        "value": alert.value,
+        "threshold": alert.threshold,
+        "peak": alert.peak,
+        "corrective_action": alert.corrective_action,
+        "cause": alert.cause,
+        "disposition": alert.disposition,
+        "amount": alert.amount,
+    }
