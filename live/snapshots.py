@@ -1,0 +1,49 @@
+"""What a screen needs before the first event: every unit as it is now, and the cursor from which changes follow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection
+
+from freshtrack.times import rfc3339_or_none
+from live.access import Grant
+from organizations.tenancy import Origin, acting_in
+from sensors.conditions import now_of
+from sensors.models import Unit
+
+
+def take(grant: Grant, *, address: str) -> tuple[str, list[dict[str, Any]]]:
+    """(cursor, units). Blocks: call it in a thread. Opens its own transaction."""
+    with acting_in(grant.organization, by=grant.user, origin=Origin(via="socket", address=address)):
+        where = cursor()
+        units = (
+            Unit.objects.for_organization(grant.organization)
+            .filter(deleted_at=None)
+            .prefetch_related("sensors")
+            .order_by("name", "pk")
+        )
+        return where, [_shape(unit) for unit in units]
+
+
+def cursor() -> str:
+    """The point in the change log before which nothing is missing. Call inside a transaction.
+
+    The oldest transaction still running: everything below it has committed or never will, so a change that commits
+    late is never skipped.
+    """
+    with connection.cursor() as db:
+        db.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
+        return str(db.fetchone()[0])
+
+
+def _shape(unit: Unit) -> dict[str, Any]:
+    now = now_of(unit, unit.sensors.all())
+    return {
+        "unit": str(unit.pk),
+        "site": str(unit.site_id),
+        "temperature": now.temperature,
+        "humidity": now.humidity,
+        "recorded_at": rfc3339_or_none(now.recorded_at),
+        "status": now.status,
+    }
