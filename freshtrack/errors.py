@@ -1,0 +1,169 @@
+"""What can go wrong in words a person understands, as RFC 9457 problem+json.
+
+A domain function raises a `DomainError` defined beside it; one handler turns it into 409 with its code. Everything not
+foreseen is a bug: 500, logged once.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any, ClassVar
+
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError, transaction
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from freshtrack import requests
+
+logger = logging.getLogger(__name__)
+
+PROBLEM_JSON = "application/problem+json"
+
+_TITLES = {
+    400: "The request is invalid",
+    401: "Sign in first",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    406: "Not acceptable",
+    409: "Not possible in this state",
+    410: "Gone",
+    412: "It was changed meanwhile",
+    413: "Too large",
+    415: "Unsupported content type",
+    429: "Too fast",
+    500: "Our mistake",
+    503: "Try again soon",
+}
+
+
+class DomainError(Exception):
+    """Something a person asked for that can't be done, and why. The message is a sentence for that person."""
+
+    code: ClassVar[str] = "conflict"
+    status: ClassVar[int] = status.HTTP_409_CONFLICT
+
+
+def problem(status_code: int, *, code: str, detail: str, errors: list[dict[str, str]] | None = None) -> dict[str, Any]:
+    """The body of an error answer. `errors` are [{"field", "code", "detail"}] for invalid fields."""
+    body: dict[str, Any] = {
+        "type": f"urn:freshtrack:problem:{code}",
+        "title": _TITLES.get(status_code, "Error"),
+        "status": status_code,
+        "detail": detail,
+        "code": code,
+        "request_id": requests.current_id(),
+    }
+    if errors is not None:
+        body["errors"] = errors
+    return body
+
+
+def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: every foreseen error as problem+json, anything else is raised on and becomes a 500."""
+    if isinstance(exc, Http404):
+        exc = exceptions.NotFound()
+    elif isinstance(exc, PermissionDenied):
+        exc = exceptions.PermissionDenied()
+    headers: dict[str, str] = {}
+    if isinstance(exc, DomainError):
+        body = problem(exc.status, code=exc.code, detail=str(exc))
+    elif isinstance(exc, OperationalError):
+        # The database is away or overloaded: not this request's fault.
+        logger.error("the database didn't answer", exc_info=exc)
+        body = problem(503, code="database_unavailable", detail="The database is not available. Try again in a moment.")
+        headers["Retry-After"] = "5"
+    elif isinstance(exc, exceptions.ValidationError):
+        errors = list(_flatten(exc.detail))
+        body = problem(400, code="invalid", detail=_sentence(errors), errors=errors)
+    elif isinstance(exc, exceptions.APIException):
+        body = problem(exc.status_code, code=_code(exc), detail=_detail(exc))
+        headers = _headers(exc)
+    else:
+        return None
+    set_rollback()
+    if transaction.get_connection().in_atomic_block:
+        transaction.set_rollback(True)
+    return Response(body, status=body["status"], headers=headers, content_type=PROBLEM_JSON)
+
+
+def _code(exc: exceptions.APIException) -> str:
+    codes = exc.get_codes()
+    return codes if isinstance(codes, str) else str(exc.default_code)
+
+
+def _wait(exc: exceptions.APIException) -> int | None:
+    """Seconds until a throttled caller may try again."""
+    wait = getattr(exc, "wait", None)
+    return None if wait is None else math.ceil(wait)
+
+
+def _detail(exc: exceptions.APIException) -> str:
+    if isinstance(exc, exceptions.Throttled):
+        wait = _wait(exc)
+        return f"Too many requests. Try again in {wait} s." if wait else "Too many requests. Try again later."
+    return str(exc.detail)
+
+
+def _headers(exc: exceptions.APIException) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if challenge := getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    wait = _wait(exc)
+    if wait is not None:
+        headers["Retry-After"] = str(wait)
+    return headers
+
+
+def _flatten(detail: Any, field: str = "") -> Any:
+    """DRF's nested error details as flat {"field", "code", "detail"}; fields of fields are joined by dots."""
+    if isinstance(detail, dict):
+        for key, value in detail.items():
+            inner = "" if key == "non_field_errors" else str(key)
+            yield from _flatten(value, ".".join(part for part in (field, inner) if part))
+    elif isinstance(detail, list):
+        for index, value in enumerate(detail):
+            nested = isinstance(value, dict | list)
+            yield from _flatten(value, f"{field}.{index}" if nested and field else field)
+    else:
+        yield {"field": field, "code": getattr(detail, "code", "invalid"), "detail": str(detail)}
+
+
+def _sentence(errors: list[dict[str, str]]) -> str:
+    if not errors:
+        return "The request is invalid."
+    first = errors[0]
+    return f"{first['field']}: {first['detail']}" if first["field"] else first["detail"]
+
+
+def _page(status_code: int, code: str, detail: str) -> JsonResponse:
+    return JsonResponse(problem(status_code, code=code, detail=detail), status=status_code, content_type=PROBLEM_JSON)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Django's handler400."""
+    return _page(400, "invalid", "The request could not be understood.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Django's handler403, a failed CSRF check included."""
+    return _page(403, "permission_denied", "You may not do this.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> JsonResponse:
+    """Django's CSRF_FAILURE_VIEW."""
+    return _page(403, "csrf_failed", "The form's token is missing or old. Reload the page and try again.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Django's handler404."""
+    return _page(404, "not_found", "There is nothing at this address.")
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    """Django's handler500. The log has the traceback under the same request id."""
+    return _page(500, "internal_error", "Something went wrong on our side. It was logged under this request id.")

@@ -1,0 +1,66 @@
+"""One id per request, in the answer's X-Request-Id, in every log line and in the change log."""
+
+import logging
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest, HttpResponseBase
+
+_current: ContextVar[str] = ContextVar("request_id", default="-")
+# A proxy's id is kept if it looks like one: it ends up in logs, so no spaces or line ends.
+_ACCEPTABLE = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+
+type_of_get_response = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
+
+
+def current_id() -> str:
+    """The id of the request being answered, or "-" outside one."""
+    return _current.get()
+
+
+def begin(proposed: str = "") -> str:
+    """Start a request: keep the proxy's id if it is acceptable, else make one."""
+    request_id = proposed if _ACCEPTABLE.match(proposed) else uuid.uuid4().hex
+    _current.set(request_id)
+    return request_id
+
+
+class RequestIdMiddleware:
+    """Works for sync and async stacks, so that Django doesn't switch threads for it."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: type_of_get_response) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self._acall(request)
+        request_id = begin(request.headers.get("X-Request-Id", ""))
+        response = self.get_response(request)
+        assert isinstance(response, HttpResponseBase)  # noqa: S101 (the sync stack)
+        response.headers["X-Request-Id"] = request_id
+        return response
+
+    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
+        request_id = begin(request.headers.get("X-Request-Id", ""))
+        answer = self.get_response(request)
+        assert not isinstance(answer, HttpResponseBase)  # noqa: S101 (the async stack)
+        response = await answer
+        response.headers["X-Request-Id"] = request_id
+        return response
+
+
+class RequestIdFilter(logging.Filter):
+    """Gives each log record `request_id`."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = current_id()
+        return True

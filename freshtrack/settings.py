@@ -1,0 +1,344 @@
+"""Every setting, read from the environment once. `.env.example` lists them; there are no dev and prod twins."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import environ
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- where we are -----------------------------------------------------------------------------------------------
+HOME = Path(env.str("FRESHTRACK_HOME", default=str(BASE_DIR / ".freshtrack"))).resolve()
+PORT = env.int("PORT", default=8000)
+PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+HTTPS = PUBLIC_URL.startswith("https://")
+
+# --- the frame --------------------------------------------------------------------------------------------------
+SECRET_KEY = env.str("SECRET_KEY")  # no default: `make up` makes one, production must
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+ROOT_URLCONF = "freshtrack.urls"
+ASGI_APPLICATION = "freshtrack.asgi.application"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+APPEND_SLASH = False  # a POST without its slash must be answered, not redirected into a GET
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "daphne",  # first: its runserver replaces Django's
+    "unfold",  # before admin, whose templates it overrides
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_filters",
+    "channels",
+    "django_celery_beat",
+    "djstripe",
+    "allauth",
+    "allauth.account",
+    "allauth.headless",
+    "freshtrack.apps.FrameConfig",
+    "organizations",
+    "sensors",
+    "notifications",
+    "alerts",
+    "maintenance",
+    "compliance",
+    "billing",
+    "ingest",
+    "live",
+]
+
+MIDDLEWARE = [
+    "freshtrack.requests.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- storage ----------------------------------------------------------------------------------------------------
+
+
+def database(variable: str) -> dict[str, Any]:
+    """Read a database address. `?host=/folder` (a socket folder) becomes HOST, so that dbshell sees it too."""
+    config: dict[str, Any] = env.db(variable)
+    options = config.setdefault("OPTIONS", {})
+    if not config["HOST"] and "host" in options:
+        config["HOST"] = options.pop("host")
+    if env.bool("DATABASE_POOL", default=True):
+        # Under ASGI each request runs in a thread of its own; without a pool each would open its own connection.
+        options["pool"] = {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=10), "timeout": 5}
+    config["CONN_HEALTH_CHECKS"] = True  # a restarted server leaves dead connections in the pool
+    options.setdefault("connect_timeout", 5)
+    config["DISABLE_SERVER_SIDE_CURSORS"] = True  # PgBouncer in transaction mode has no cursors across transactions
+    return config
+
+
+DATABASES = {"default": database("DATABASE_URL")}
+if env.str("TEST_DB_TEMPLATE", default=""):
+    # A migrated template: dj-stripe's migrations alone take a minute.
+    DATABASES["default"]["TEST"] = {"TEMPLATE": env.str("TEST_DB_TEMPLATE")}
+
+REDIS_URL = env.str("REDIS_URL")
+REDIS_PREFIX = env.str("REDIS_PREFIX", default="ft")  # one Redis may serve several installations
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": f"{REDIS_PREFIX}:cache",
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+    }
+}
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # Vite names the web app's files by their content; a manifest would only rename the admin's.
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(HOME / "static")))
+WEB_APP = BASE_DIR / "frontend" / "dist"
+STATICFILES_DIRS = [("spa", WEB_APP)] if WEB_APP.exists() else []
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_ROOT = None
+
+
+def WHITENOISE_IMMUTABLE_FILE_TEST(path: str, url: str) -> bool:
+    """Files whose name contains a hash of their content may be cached for ever."""
+    return "/spa/assets/" in url
+
+
+# --- live -------------------------------------------------------------------------------------------------------
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {
+            # redis-py's default time-out of 5 s equals the layer's blocking read and would end idle sockets.
+            "hosts": [{"address": REDIS_URL, "socket_timeout": 30, "socket_connect_timeout": 2}],
+            "prefix": f"{REDIS_PREFIX}:live",
+        },
+    }
+}
+LIVE_FLUSH_MS = env.int("LIVE_FLUSH_MS", default=200)
+LIVE_HEARTBEAT_S = 25  # below the 30 to 60 s after which proxies drop silent connections
+LIVE_SOCKETS_PER_USER = env.int("LIVE_SOCKETS_PER_USER", default=500)
+
+# --- background work --------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "global_keyprefix": f"{REDIS_PREFIX}:celery:",
+    # A task whose worker died is given to another after this time; the sweeps are there for what is urgent.
+    "visibility_timeout": 300,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True  # outcomes are rows
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_PUBLISH_RETRY = False  # ringing must not hold up the one who rings; a sweep finds the row
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_TASK_SOFT_TIME_LIMIT = 90
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+CELERY_BEAT_SCHEDULE = {
+    "deliver what was promised": {"task": "notifications.sweep", "schedule": timedelta(seconds=15)},
+    "notice silent sensors": {"task": "sensors.sweep_silent", "schedule": timedelta(seconds=30)},
+    "make partitions ahead": {"task": "sensors.make_partitions", "schedule": timedelta(hours=6)},
+    "heartbeat": {"task": "organizations.heartbeat", "schedule": timedelta(seconds=10)},
+}
+
+# --- people -----------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "organizations.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_PREVENT_ENUMERATION = True
+HEADLESS_ONLY = True
+HEADLESS_CLIENTS = ("browser",)
+HEADLESS_FRONTEND_URLS = {
+    "account_confirm_email": f"{PUBLIC_URL}/verify-email/{{key}}",
+    "account_reset_password": f"{PUBLIC_URL}/forgot-password",
+    "account_reset_password_from_key": f"{PUBLIC_URL}/reset-password/{{key}}",
+    "account_signup": f"{PUBLIC_URL}/sign-up",
+}
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+# Cookies don't know ports: two installations on one host must not sign each other out.
+SESSION_COOKIE_NAME = "sessionid" if HTTPS else f"sessionid_{PORT}"
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+# --- security ---------------------------------------------------------------------------------------------------
+SECURE_SSL_REDIRECT = HTTPS and env.bool("SSL_REDIRECT", default=True)
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]  # probes come over plain HTTP from inside
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    # The admin's theme evaluates expressions in attributes, the API docs page starts itself inline.
+    "EXCLUDE_URL_PREFIXES": ("/admin/", "/api/v1/docs/"),
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:", "blob:"],
+        "connect-src": ["'self'", PUBLIC_URL.replace("http", "ws", 1)],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+    },
+}
+
+# --- the API ----------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "organizations.authentication.AccessTokenAuthentication",  # first: it gives 401 its WWW-Authenticate
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "freshtrack.pagination.CursorPages",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["organizations.throttling.PerUser"],
+    "DEFAULT_THROTTLE_RATES": {"user": env.str("RATE_PER_USER", default="100/min")},
+    "EXCEPTION_HANDLER": "freshtrack.errors.problem_response",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "FreshTrack",
+    "DESCRIPTION": "Temperature monitoring for the places where food and medicine are kept.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "SeverityEnum": "alerts.models.Severity",
+        "AlertStatusEnum": "alerts.models.AlertStatus",
+        "SensorStatusEnum": "sensors.models.SensorStatus",
+        "UnitKindEnum": "sensors.models.UnitKind",
+        "SiteKindEnum": "sensors.models.SiteKind",
+        "RoleEnum": "organizations.models.Role",
+        "ContactKindEnum": "notifications.models.ContactKind",
+    },
+}
+
+# --- ingest -----------------------------------------------------------------------------------------------------
+INGEST_MAX_BYTES = 4 * 1024 * 1024  # contract: 4 MiB, inflated too
+INGEST_MAX_READINGS = 10_000
+INGEST_QUEUE_READINGS = env.int("INGEST_QUEUE_READINGS", default=100_000)  # beyond: 503, memory stays bounded
+
+# --- words to people --------------------------------------------------------------------------------------------
+if env.str("EMAIL_URL", default=""):
+    vars().update(env.email("EMAIL_URL"))
+else:
+    EMAIL_BACKEND = "notifications.channels.email.mailbox.MailboxBackend"
+EMAIL_TIMEOUT = 10
+MAILBOX = HOME / "mail"
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="FreshTrack <alerts@freshtrack.example>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# --- money ------------------------------------------------------------------------------------------------------
+# The subscriber can't be changed after the first migration: dj-stripe's foreign key points there.
+DJSTRIPE_SUBSCRIBER_MODEL = "organizations.Organization"
+DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
+STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="")
+STRIPE_LIVE_MODE = STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
+STRIPE_LIVE_SECRET_KEY = STRIPE_SECRET_KEY if STRIPE_LIVE_MODE else ""
+STRIPE_TEST_SECRET_KEY = "" if STRIPE_LIVE_MODE else STRIPE_SECRET_KEY
+
+# --- staff ------------------------------------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "FreshTrack staff",
+    "SITE_HEADER": "FreshTrack",
+    "SITE_SUBHEADER": "Back office",
+    "SITE_SYMBOL": "thermostat",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "COLORS": {
+        "primary": {
+            "50": "240 249 255",
+            "100": "224 242 254",
+            "200": "186 230 253",
+            "300": "125 211 252",
+            "400": "56 189 248",
+            "500": "14 165 233",
+            "600": "2 132 199",
+            "700": "3 105 161",
+            "800": "7 89 133",
+            "900": "12 74 110",
+            "950": "8 47 73",
+        }
+    },
+}
+
+# --- logs -------------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "freshtrack.requests.RequestIdFilter"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "django.server": {"level": "WARNING"},
+        "daphne.http_protocol": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+    },
+}
+
+if os.environ.get("PYTEST_VERSION"):
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # tests sign in hundreds of times

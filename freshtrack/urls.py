@@ -1,0 +1,38 @@
+"""Every HTTP address. /api/v1/ingest/ is answered before Django, see freshtrack/asgi.py."""
+
+from django.contrib import admin
+from django.http import HttpRequest, JsonResponse
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from alerts import urls as alerts_urls
+from freshtrack import errors, health, pages
+from notifications import urls as notifications_urls
+from organizations import urls as organizations_urls
+from sensors import urls as sensors_urls
+
+handler400 = errors.bad_request
+handler403 = errors.permission_denied
+handler404 = errors.not_found
+handler500 = errors.server_error
+
+
+def no_such_address(request: HttpRequest, path: str = "") -> JsonResponse:
+    """An unknown address of the API is JSON too, not the web app's page."""
+    return errors.not_found(request, Exception())
+
+
+urlpatterns = [
+    path("health/live", health.live),
+    path("health/ready", health.ready),
+    path("admin/", admin.site.urls),
+    path("_allauth/", include("allauth.headless.urls")),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/v1/", include(organizations_urls)),
+    path("api/v1/orgs/<slug:organization>/", include(sensors_urls)),
+    path("api/v1/orgs/<slug:organization>/", include(alerts_urls)),
+    path("api/v1/orgs/<slug:organization>/", include(notifications_urls)),
+    re_path(r"^(?:api|ws|static|webhooks|_allauth)/", no_such_address),
+    re_path(r"^(?P<path>.*)$", pages.web_app),
+]
