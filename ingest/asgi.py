@@ -1,0 +1,207 @@
+"""The door that gateways knock at: a small ASGI application in front of Django.
+
+POST /api/v1/ingest/<format>, with or without a slash at the end. The path picks the adapter, the key the organization;
+limits come before work, and nothing is acknowledged before the commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.utils import timezone
+
+from freshtrack import requests
+from freshtrack.errors import PROBLEM_JSON, problem
+from ingest import native, tts
+from ingest.authentication import KeyCache, Sender
+from ingest.pipeline import Delivery, Outcome
+from ingest.samples import BadBody, Decoded
+from ingest.writer import Busy, Unavailable, Writer
+
+logger = logging.getLogger(__name__)
+
+Scope = Any
+Receive = Callable[[], Any]
+Send = Callable[[dict[str, Any]], Any]
+Adapter = Callable[..., Decoded]
+
+# A gateway on a bad line may be slow; one that sends nothing holds a connection for no reason.
+BODY_PATIENCE_S: Final = 30.0
+
+ADAPTERS: Final[dict[str, Adapter]] = {"readings": native.decode, "ttn": tts.decode}
+
+
+class Refusal(Exception):
+    """An answer other than 200."""
+
+    def __init__(self, status: int, code: str, detail: str, **headers: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.headers = headers
+
+
+class IngestDoor:
+    """The ASGI application. One writer and one key cache a process."""
+
+    def __init__(self) -> None:
+        self._writer = Writer()
+        self._keys = KeyCache()
+        self._looking_up = ThreadPoolExecutor(1, thread_name_prefix="ingest-keys")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        request_id = requests.begin(headers.get(b"x-request-id", b"").decode("latin-1"))
+        try:
+            outcome = await self._receive(scope, headers, receive)
+        except Refusal as refusal:
+            await _refuse(send, refusal, request_id)
+        except BadBody as bad:
+            await _refuse(send, Refusal(bad.status, bad.code, str(bad)), request_id)
+        except Busy:
+            detail = "The server is busy. Nothing was stored; send the same readings again in a moment."
+            await _refuse(send, Refusal(503, "busy", detail, Retry_After="2"), request_id)
+        except (Unavailable, DatabaseError, InterfaceError):
+            detail = "The database is not available. Nothing was stored; send the same readings again in a moment."
+            await _refuse(send, Refusal(503, "database_unavailable", detail, Retry_After="5"), request_id)
+        except Exception:
+            logger.exception("an ingest request failed")
+            detail = "Something went wrong on our side. It was logged under this request id; nothing was stored."
+            await _refuse(send, Refusal(500, "internal_error", detail), request_id)
+        else:
+            await _answer(send, 200, msgspec.json.encode(_shape(outcome)), request_id)
+
+    async def _receive(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Outcome:
+        adapter = ADAPTERS.get(scope["path"].removeprefix("/api/v1/ingest/").removesuffix("/"))
+        if adapter is None:
+            raise Refusal(404, "not_found", "There is no such format here.")
+        if scope["method"] != "POST":
+            raise Refusal(405, "method_not_allowed", "Readings are sent with POST.", Allow="POST")
+        sender = await self._sender(headers)
+        _check_type(headers)
+        body = _inflate(headers, await _read(headers, receive))
+        decoded = _decode(adapter, body, at=timezone.now())
+        if not decoded.samples and not decoded.faults:
+            return Outcome(rejected=decoded.rejected)
+        return await self._writer.write(Delivery(sender, decoded))
+
+    async def _sender(self, headers: dict[bytes, bytes]) -> Sender:
+        kind, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        secret = secret.strip()
+        challenge = 'Bearer realm="FreshTrack ingest"'
+        if kind.lower() != "bearer" or not secret:
+            raise Refusal(401, "not_authenticated", "Send Authorization: Bearer <key>.", WWW_Authenticate=challenge)
+        known, sender = self._keys.get(secret)
+        if not known:
+            loop = asyncio.get_running_loop()
+            sender = await loop.run_in_executor(self._looking_up, _look_up, self._keys, secret)
+        if sender is None:
+            detail = "This key is unknown, expired or revoked."
+            raise Refusal(401, "authentication_failed", detail, WWW_Authenticate=challenge)
+        if not sender.may_ingest:
+            raise Refusal(403, "permission_denied", "This key may not send readings: it lacks the scope ingest.")
+        return sender
+
+
+def _look_up(keys: KeyCache, secret: str) -> Sender | None:
+    close_old_connections()
+    try:
+        return keys.look_up(secret)
+    finally:
+        close_old_connections()
+
+
+def _check_type(headers: dict[bytes, bytes]) -> None:
+    kind = headers.get(b"content-type", b"application/json").decode("latin-1").partition(";")[0].strip().lower()
+    # Many gateways send JSON as text/plain, or as a form because curl does so by default.
+    if kind not in {"application/json", "text/plain", "application/x-www-form-urlencoded", "text/json", ""}:
+        raise Refusal(415, "unsupported_media_type", f"Content-Type {kind[:60]} isn't understood here. Send JSON.")
+
+
+async def _read(headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    """The body as it was sent, never more than the limit of it in memory."""
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared) > settings.INGEST_MAX_BYTES:
+        raise _too_large()
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_PATIENCE_S):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Refusal(400, "incomplete", "The connection ended before the body did.")
+                part = message.get("body", b"")
+                size += len(part)
+                if size > settings.INGEST_MAX_BYTES:
+                    raise _too_large()
+                parts.append(part)
+                if not message.get("more_body"):
+                    return b"".join(parts)
+    except TimeoutError as error:
+        raise Refusal(408, "timeout", f"The body didn't arrive within {BODY_PATIENCE_S:.0f} s.") from error
+
+
+def _too_large() -> Refusal:
+    limit = settings.INGEST_MAX_BYTES // (1024 * 1024)
+    return Refusal(
+        413, "too_large", f"The body may have {limit} MiB, inflated too. Send the readings in several parts."
+    )
+
+
+def _inflate(headers: dict[bytes, bytes], body: bytes) -> bytes:
+    """Undo Content-Encoding: gzip, stopping at the limit: a small bomb must not become a large body."""
+    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
+    if encoding in {"identity", ""}:
+        return body
+    if encoding not in {"gzip", "x-gzip"}:
+        raise Refusal(415, "unsupported_encoding", "Content-Encoding may be gzip or absent.", Accept_Encoding="gzip")
+    inflater = zlib.decompressobj(wbits=31)  # 31: gzip with header and checksum
+    try:
+        inflated = inflater.decompress(body, settings.INGEST_MAX_BYTES + 1)
+    except zlib.error as error:
+        raise BadBody(400, "malformed_gzip", "The body isn't valid gzip.") from error
+    if len(inflated) > settings.INGEST_MAX_BYTES:
+        raise _too_large()
+    if not inflater.eof:
+        raise BadBody(400, "malformed_gzip", "The gzip body is cut off.")
+    return inflated
+
+
+def _decode(adapter: Adapter, body: bytes, *, at: datetime) -> Decoded:
+    if not body.strip():
+        raise BadBody(400, "malformed_json", "The body is empty.")
+    return adapter(body, at=at)
+
+
+def _shape(outcome: Outcome) -> dict[str, Any]:
+    return {"accepted": outcome.accepted, "duplicates": outcome.duplicates, "rejected": outcome.rejected}
+
+
+async def _refuse(send: Send, refusal: Refusal, request_id: str) -> None:
+    body = msgspec.json.encode(problem(refusal.status, code=refusal.code, detail=str(refusal)))
+    extra = {name.replace("_", "-"): value for name, value in refusal.headers.items()}
+    await _answer(send, refusal.status, body, request_id, content_type=PROBLEM_JSON, **extra)
+
+
+async def _answer(
+    send: Send, status: int, body: bytes, request_id: str, *, content_type: str = "application/json", **headers: str
+) -> None:
+    pairs = {"content-type": content_type, "content-length": str(len(body)), "x-request-id": request_id, **headers}
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
