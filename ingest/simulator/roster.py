@@ -33,7 +33,7 @@ class DemoSensor:
     model: str
     # A minute, so that one lost uplink doesn't make a sensor offline (three intervals do).
     expected_interval_s: int = 60
-    buffered: bool = False  # in a glycol bottle: sees what the product sees
+    sees: str = "air"  # air | bottle (a probe in a glycol bottle) | product
     humidity: bool = True
     door_contact: bool = False
     report_every_s: float | None = None  # how often it reports in the demo; None: as `simulate --interval` says
@@ -138,7 +138,7 @@ HARBOR_KITCHEN = DemoSite(
                             channel="1",
                             name="Cooler bottle, middle shelf",
                             model=BOTTLE,
-                            buffered=True,
+                            sees="bottle",
                             humidity=False,
                         ),
                     ),
@@ -153,7 +153,7 @@ HARBOR_KITCHEN = DemoSite(
                             channel="1",
                             name="Freezer bottle, top shelf",
                             model=BOTTLE,
-                            buffered=True,
+                            sees="bottle",
                             humidity=False,
                             signal_dbm=-97.0,
                         ),
@@ -179,7 +179,11 @@ HARBOR_KITCHEN = DemoSite(
                     kind="hot_holding",
                     sensors=(
                         DemoSensor(
-                            serial="FT-HSK-05", name="Soup, coldest corner", model="Steel probe", humidity=False
+                            serial="FT-HSK-05",
+                            name="Soup, coldest corner",
+                            model="Steel probe",
+                            sees="product",
+                            humidity=False,
                         ),
                     ),
                 ),
@@ -233,7 +237,7 @@ RIVERSIDE_PHARMACY = DemoSite(
                             serial="FT-RSP-01",
                             name="Vaccine fridge bottle",
                             model=BOTTLE,
-                            buffered=True,
+                            sees="bottle",
                             humidity=False,
                             battery_percent=88.0,
                         ),
