@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.policy import SMTP
 from pathlib import Path
 from uuid import uuid4
 
@@ -24,6 +23,6 @@ class MailboxBackend(BaseEmailBackend):
         for message in email_messages:
             name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{uuid4().hex[:8]}.eml"
             unfinished = folder / f".{name}"
-            unfinished.write_bytes(message.message().as_bytes(policy=SMTP))
+            unfinished.write_bytes(message.message().as_bytes(linesep="\r\n"))
             os.replace(unfinished, folder / name)
         return len(email_messages)
