@@ -46,7 +46,6 @@ def start(
     account: Account | None = None,
     environment: Mapping[str, str] | None = None,
     folder: str | Path = "/",
-    keep_open: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own, with its output appended to `log`, so that it can't outlive us.
 
@@ -66,7 +65,6 @@ def start(
             cwd=folder,
             env=dict(environment) if environment is not None else None,
             start_new_session=True,
-            pass_fds=keep_open,
         )
 
 

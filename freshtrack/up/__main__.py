@@ -60,8 +60,11 @@ class Supervisor:
             check_node()
         self.console.line(f"FreshTrack is setting up in {self.installation.home}")
         environment = self._environment()
+        # Empty: static files are served from where they lie. Collecting is for production, and compressing them for
+        # a browser on the same machine would take longer than everything else here.
+        (self.installation.home / "static").mkdir(exist_ok=True)
         schedule = self._schedule(environment)
-        while not schedule.done("migrate", "static files") and self.stop_asked_at is None:
+        while not schedule.done("migrate", "web app") and self.stop_asked_at is None:
             self._step(schedule)
         started = time.monotonic()
         for service in (services.web(self.installation.port), services.worker(), services.beat()):
@@ -106,14 +109,13 @@ class Supervisor:
             database.migrate(self.installation, environment),
             app.packages(only_to_build=True),
             app.build(),
-            database.collect(self.installation, environment),
             database.seed(self.installation, environment),
         ]
         return Schedule(jobs=jobs, children=self.children, console=self.console)
 
     def _step(self, schedule: Schedule) -> None:
         schedule.step()
-        self._check_servers()
+        self._check_children()
         time.sleep(0.05)
 
     def _start_service(self, service: services.Service, environment: dict[str, str]) -> None:

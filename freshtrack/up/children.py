@@ -25,6 +25,7 @@ class Child:
     process: subprocess.Popen[bytes]
     log: Path
     log_start: int
+    lasting: bool
     started: float = field(default_factory=time.monotonic)
 
     def running(self) -> bool:
@@ -69,22 +70,25 @@ class Children:
         log: Path,
         environment: Mapping[str, str],
         folder: Path,
-        keep_open: Sequence[int] = (),
+        lasting: bool = True,
     ) -> Child:
-        """Start a process in a group of its own. Call it from the main thread, see processes.start."""
+        """Start a process in a group of its own; `lasting`: it isn't supposed to end before we say so.
+
+        Call it from the main thread, see processes.start.
+        """
         log_start = log.stat().st_size if log.exists() and log.stat().st_size <= processes.LOG_KEPT_BYTES else 0
-        process = processes.start(command, log=log, environment=environment, folder=folder, keep_open=keep_open)
-        child = Child(name=name, process=process, log=log, log_start=log_start)
+        process = processes.start(command, log=log, environment=environment, folder=folder)
+        child = Child(name=name, process=process, log=log, log_start=log_start, lasting=lasting)
         self._tell_guard(f"+{process.pid}")
         self._all.append(child)
         return child
 
     def ended(self) -> Child | None:
-        """A process that is no longer running, or None."""
-        return next((child for child in self._all if not child.running()), None)
+        """A lasting process that is no longer running, or None."""
+        return next((child for child in self._all if child.lasting and not child.running()), None)
 
     def forget(self, child: Child) -> None:
-        """A process that was meant to end did so."""
+        """A process ended, and that is all right."""
         self._kill_group(child)
         self._tell_guard(f"-{child.process.pid}")
         self._all.remove(child)
@@ -92,9 +96,8 @@ class Children:
     def stop(self, grace_seconds: float = GRACE_SECONDS) -> list[str]:
         """Ask all to end, kill those that don't within the grace. Returns the names of those that had to be killed."""
         for child in self._all:
-            if child.running():
-                # Not to the whole group: a worker lets its pool finish, which a signal to the pool would prevent.
-                child.process.send_signal(signal.SIGTERM)
+            # Not to the whole group: a worker lets its pool finish, which a signal to the pool would prevent.
+            child.process.send_signal(signal.SIGTERM)
         end = time.monotonic() + grace_seconds
         processes.wait_until(lambda: not any(child.running() for child in self._all), seconds=grace_seconds)
         killed = [child.name for child in self._all if child.running() and time.monotonic() >= end]

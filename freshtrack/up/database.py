@@ -1,4 +1,4 @@
-"""The set-up jobs of the database and of what is served from files."""
+"""The set-up jobs of the database: its tables, and the demo organizations in them."""
 
 import contextlib
 import json
@@ -12,7 +12,6 @@ from freshtrack.up import fingerprints
 from freshtrack.up.installation import CHECKOUT, Installation
 from freshtrack.up.jobs import Job, migration_progress
 from freshtrack.up.services import environment_of_services
-from freshtrack.up.web_app import DIST
 
 
 def migrate(installation: Installation, environment: Mapping[str, str]) -> Job:
@@ -50,33 +49,12 @@ def seed(installation: Installation, environment: Mapping[str, str]) -> Job:
     )
 
 
-def collect(installation: Installation, environment: Mapping[str, str]) -> Job:
-    """Gather and compress the static files, once for each build of the web app and each set of packages."""
-    note = installation.home / "static.json"
-    return Job(
-        name="static files",
-        doing="collecting static files",
-        done="static files collected",
-        command=(sys.executable, "manage.py", "collectstatic", "--noinput", "--clear"),
-        environment=environment_of_services(environment),
-        folder=CHECKOUT,
-        log=installation.logs / "static.log",
-        after=frozenset({"web app"}),
-        needed=lambda: _read(note) != fingerprints.of_static_files(DIST) or not _collected(installation),
-        succeeded=lambda: _write(note, fingerprints.of_static_files(DIST)),
-    )
-
-
 def _applied(owner: str) -> int | None:
     """How many migrations the database has seen, or None if it can't say (its own migrate will)."""
     with contextlib.suppress(psycopg.Error), psycopg.connect(owner, connect_timeout=10) as connection:
         row = connection.execute("SELECT count(*) FROM django_migrations").fetchone()
         return row[0] if row else None
     return None
-
-
-def _collected(installation: Installation) -> bool:
-    return (installation.home / "static").is_dir()
 
 
 def _read(note: Path) -> object:

@@ -1,4 +1,4 @@
-"""What the state of a database, a build or a collection of files was made from, as short hashes."""
+"""What a database or a build was made from, as short hashes."""
 
 import ast
 import hashlib
@@ -43,12 +43,6 @@ def of_migrations(salt: str = "") -> str:
 def of_web_app(frontend: Path) -> str:
     """Changes with any source of the web app."""
     return of_files(_files(frontend, without=NOT_SOURCES))
-
-
-def of_static_files(web_app: Path) -> str:
-    """Changes with what collectstatic would collect: the built web app, our own files, those of the packages."""
-    ours = [path for folder in sorted(CHECKOUT.glob("*/static")) for path in _files(folder)]
-    return of_files([*_files(web_app), *ours, CHECKOUT / "requirements.lock"])
 
 
 def _files(folder: Path, *, without: Iterable[str] = ()) -> Iterator[Path]:

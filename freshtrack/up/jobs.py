@@ -66,7 +66,12 @@ class Schedule:
             self._settle(job)
             return
         self._running[job.name] = self.children.start(
-            f"The step {job.doing!r}", job.command, log=job.log, environment=job.environment, folder=job.folder
+            f"The step {job.doing!r}",
+            job.command,
+            log=job.log,
+            environment=job.environment,
+            folder=job.folder,
+            lasting=False,
         )
 
     def _finish(self, job: Job, child: Child) -> None:
