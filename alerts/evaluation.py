@@ -124,7 +124,7 @@ def _judge(terms: Terms, state: State, *, at: float, value: float, point: Point)
     if state.open or state.held:
         return _judge_open(terms, state, at=at, value=value, counted=counted, breached=breached, cleared=cleared)
     if not breached:
-        return State(at=at), None
+        return State(), None
     since = state.since if state.breached and state.since is not None else at
     breach_s = state.breach_s + counted if state.breached else 0.0
     peak = terms.worse(state.peak if state.breached else None, value)
@@ -139,7 +139,7 @@ def _judge_open(
     peak = terms.worse(state.peak, value) if breached else state.peak
     clear_s = state.clear_s + counted if cleared and state.cleared else 0.0
     if cleared and clear_s >= terms.clear_delay_s:
-        return State(at=at), Resolved(at, peak) if state.open else None
+        return State(), Resolved(at, peak) if state.open else None
     after = State(
         at=at,
         breached=breached,
@@ -160,4 +160,4 @@ def resolved_by_hand(state: State) -> State:
         return state
     if state.breached:
         return State(at=state.at, breached=True, since=state.since, held=True)
-    return State(at=state.at)
+    return State()

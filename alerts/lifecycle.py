@@ -36,14 +36,18 @@ def cause_key(*, rule_id: Any, unit_id: Any) -> str:
     return f"unit:{unit_id}:rule:{rule_id}"
 
 
-def open_alert(*, rule: AlertRule, unit: Unit, opened: Opened, at: datetime) -> Alert:
+def open_alert(*, rule: AlertRule, unit: Unit, opened: Opened, at: datetime) -> None:
     """Open the alert of a rule whose delay is complete; promise the messages. Call inside the readings' transaction.
 
-    `at` is the server's clock. Opening the same cause twice is refused by the database (`alert_open_once_per_cause`).
+    `at` is the server's clock. A cause that is open already stays as it is: with the unit locked nobody else can open
+    it meanwhile, and the database would refuse (`alert_open_once_per_cause`).
     """
+    cause = cause_key(rule_id=rule.pk, unit_id=unit.pk)
+    if Alert.objects.unresolved().filter(cause_key=cause).exists():
+        return
     alert = Alert.objects.create(
         organization_id=rule.organization_id,
-        cause_key=cause_key(rule_id=rule.pk, unit_id=unit.pk),
+        cause_key=cause,
         rule=rule,
         rule_name=rule.name,
         site_id=unit.site_id,
@@ -61,7 +65,6 @@ def open_alert(*, rule: AlertRule, unit: Unit, opened: Opened, at: datetime) -> 
     _record(alert, AlertEventKind.OPENED, by=None, at=alert.opened_at)
     _refresh_severity(alert)
     telling.promise_opened(alert=alert, at=at)
-    return alert
 
 
 def resolve_cleared(*, cause: str, resolved: Resolved) -> None:

@@ -59,6 +59,9 @@ class IngestDoor:
         self._looking_up = ThreadPoolExecutor(1, thread_name_prefix="ingest-keys")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
         headers = {name.lower(): value for name, value in scope["headers"]}
         request_id = requests.begin(headers.get(b"x-request-id", b"").decode("latin-1"))
         try:
@@ -79,6 +82,22 @@ class IngestDoor:
             await _refuse(send, Refusal(500, "internal_error", detail), request_id)
         else:
             await _answer(send, 200, msgspec.json.encode(_shape(outcome)), request_id)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """The server's start and stop, where it tells (uvicorn does, daphne doesn't)."""
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def close(self) -> None:
+        """Finish what was taken in and give the connections back."""
+        await self._writer.close()
+        self._looking_up.shutdown()
 
     async def _receive(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Outcome:
         adapter = ADAPTERS.get(scope["path"].removeprefix("/api/v1/ingest/").removesuffix("/"))

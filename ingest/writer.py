@@ -61,6 +61,15 @@ class Writer:
             self._task = asyncio.create_task(self._work())
         return await future
 
+    async def close(self) -> None:
+        """Store what was taken in, then give the connection back. The door must be shut already."""
+        if self._task is not None:
+            await self._task
+        loop = asyncio.get_running_loop()
+        for executor in (self._storing, self._aside):
+            await loop.run_in_executor(executor, _give_back_connection)
+            executor.shutdown()
+
     async def _work(self) -> None:
         while self._queue:
             batch = self._take()
@@ -120,6 +129,11 @@ def _store(deliveries: Sequence[Delivery]) -> tuple[list[Outcome], events.Afterw
             connection.close()  # the next batch opens a fresh one
             raise
     return outcomes, afterwards
+
+
+def _give_back_connection() -> None:
+    # A function, since `connection` means another one in each thread.
+    connection.close()
 
 
 def _carry_out(action: Callable[[], None]) -> None:
