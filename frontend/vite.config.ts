@@ -37,6 +37,7 @@ export default defineConfig(({ command }) => ({
     environment: 'jsdom',
     setupFiles: ['src/testing/setup.ts'],
     restoreMocks: true,
+    testTimeout: 30_000,
     // Two cores are shared with the backend's tests.
     maxWorkers: 2,
   },

@@ -19,6 +19,7 @@ const environment = {
   SECRET_KEY: 'describing-the-api-signs-nothing',
   DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing',
   REDIS_URL: 'redis://127.0.0.1:1/0',
+  DATABASE_POOL: 'false',
   ...process.env,
 }
 

@@ -77,13 +77,13 @@ function NavLinks({ open }: { open: number }) {
             <span className={classes.icon}>
               <Icon size={22} stroke={1.75} aria-hidden="true" />
               {words === 'Alerts' && open > 0 && (
-                <span className={classes.badge}>
+                <span className={classes.badge} aria-hidden="true">
                   {open > 99 ? '99+' : open}
-                  <span className="visually-hidden"> open</span>
                 </span>
               )}
             </span>
             {words}
+            {words === 'Alerts' && open > 0 && <span className="visually-hidden">, {open} open</span>}
           </Link>
         </li>
       ))}

@@ -38,7 +38,8 @@ const signIn = createRoute({
   validateSearch: (search): { next?: string } => {
     const next = word(search.next)
     // Only a path of this app: `//elsewhere` and `https://…` would lead away.
-    return next && /^\/(?![/\\])/.test(next) ? { next } : {}
+    // (Said as undefined, since what is left out would be taken from the address as it is.)
+    return { next: next && /^\/(?![/\\])/.test(next) ? next : undefined }
   },
   beforeLoad: async ({ context, search }) => {
     if (await context.client.ensureQueryData(meQuery)) throw redirect({ href: search.next ?? '/', replace: true })

@@ -1,6 +1,6 @@
 /** How measures, ages and moments are written. The backend speaks °C and UTC; people read their own. */
 
-import type { UnitKind } from './api/types'
+import type { Unit, UnitKind } from './api/types'
 import type { Scale } from './preferences'
 
 /** English with the reader's own habits for dates and hours. */
@@ -87,7 +87,7 @@ export function zoneNote(zone: string, at: number): string | null {
   return there && there !== name(undefined) ? there : null
 }
 
-export const UNIT_KINDS: Record<UnitKind, string> = {
+const UNIT_KINDS: Record<UnitKind, string> = {
   walk_in_cooler: 'Walk-in cooler',
   reach_in_fridge: 'Reach-in fridge',
   prep_table: 'Prep table',
@@ -107,3 +107,6 @@ export const UNIT_KINDS: Record<UnitKind, string> = {
   room: 'Room',
   other: 'Other',
 }
+
+/** What a unit is: "Walk-in cooler". */
+export const unitKind = (unit: Unit): string => UNIT_KINDS[unit.kind ?? 'other']

@@ -1,4 +1,4 @@
-import { Button, Modal, Textarea } from '@mantine/core'
+import { Button, Modal, NativeSelect, Textarea, TextInput } from '@mantine/core'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Problem } from '@/shared/api/client'
@@ -25,6 +25,12 @@ function useMove<Words>(alert: Alert, move: (words: Words) => Promise<Alert>, do
       take(client, organization, moved)
       dismissToast(alert.id)
       toast({ tone: 'ok', title: done, seconds: 4 })
+      onClose()
+    },
+    onError: (error) => {
+      // What the dialog offers is no longer possible: say so where it stays readable.
+      if (!(error instanceof Problem) || error.status !== 409) return
+      toast({ tone: 'info', title: error.message, seconds: 8 })
       onClose()
     },
     onSettled: () => client.invalidateQueries({ queryKey: ['alerts', organization] }),
@@ -73,9 +79,11 @@ export function ResolveDialog({ alert, opened, onClose }: Props) {
   const { organization } = useMember()
   const [action, setAction] = useState('')
   const [cause, setCause] = useState('')
+  const [goods, setGoods] = useState('')
+  const [amount, setAmount] = useState('')
   const [missing, setMissing] = useState(false)
   const required = alert.severity === 'critical'
-  const words = { corrective_action: action.trim(), cause: cause.trim() }
+  const words = { corrective_action: action.trim(), cause: cause.trim(), disposition: goods, amount: amount.trim() }
   const moving = useMove(alert, () => resolve(organization, alert.id, words), 'Alert resolved', onClose)
   const said = moving.error instanceof Problem ? moving.error.fields : []
   return (
@@ -119,6 +127,22 @@ export function ResolveDialog({ alert, opened, onClose }: Props) {
           autosize
           minRows={1}
         />
+        <div className={classes.pair}>
+          <NativeSelect
+            label="Goods"
+            size="md"
+            value={goods}
+            onChange={(event) => setGoods(event.currentTarget.value)}
+            data={[{ value: '', label: 'Not said' }, 'Kept', 'Moved', 'Discarded']}
+          />
+          <TextInput
+            label="Amount"
+            placeholder="12 kg"
+            value={amount}
+            onChange={(event) => setAmount(event.currentTarget.value)}
+            maxLength={120}
+          />
+        </div>
         <Refusal error={said.length > 0 ? null : moving.error} />
         <div className={classes.buttons}>
           <Button variant="default" onClick={onClose}>

@@ -117,6 +117,8 @@ function Facts({ alert }: { alert: Alert }) {
         alert.resolved_at !== null && { term: 'Resolved', value: moment(alert.resolved_at) },
         Boolean(alert.corrective_action) && { term: 'Corrective action', value: alert.corrective_action },
         Boolean(alert.cause) && { term: 'Cause', value: alert.cause },
+        Boolean(alert.disposition) && { term: 'Goods', value: alert.disposition },
+        Boolean(alert.amount) && { term: 'Amount', value: alert.amount },
       ]}
     />
   )

@@ -12,6 +12,12 @@ const WORDS: Record<AlertEvent['event'], string> = {
   commented: 'Comment',
 }
 
+/** What readings did has nobody's name. */
+function who(event: AlertEvent): string {
+  if (event.by) return ` by ${event.by_name || 'a former member'}`
+  return event.event === 'resolved' ? ' by itself' : ''
+}
+
 /** Every move of an alert, in order, with who and why. */
 export function Timeline({ events }: { events: AlertEvent[] }) {
   const ordered = [...events].sort((a, b) => Date.parse(a.at) - Date.parse(b.at))
@@ -22,7 +28,7 @@ export function Timeline({ events }: { events: AlertEvent[] }) {
           <div className={classes.line}>
             <span className={classes.what}>
               {WORDS[event.event]}
-              {event.by_name ? ` by ${event.by_name}` : event.event === 'resolved' ? ' by itself' : ''}
+              {who(event)}
             </span>
             <time dateTime={event.at} className={classes.when}>
               {moment(event.at)}

@@ -21,7 +21,7 @@ export const openAlertsQuery = (organization: string) =>
     queryFn: async ({ signal }): Promise<Alert[]> => {
       const page = await answer(
         api.GET('/api/v1/orgs/{organization}/alerts/', {
-          params: { path: { organization }, query: { status: 'open', page_size: OPEN_PAGE } },
+          params: { path: { organization }, query: { status: ['open'], page_size: OPEN_PAGE } },
           signal,
         }),
       )
@@ -36,7 +36,10 @@ export const alertsQuery = (organization: string, status: AlertStatus, filters: 
     queryFn: ({ signal, pageParam }) =>
       answer(
         api.GET('/api/v1/orgs/{organization}/alerts/', {
-          params: { path: { organization }, query: { ...filters, status, page_size: PAGE, cursor: pageParam } },
+          params: {
+            path: { organization },
+            query: { ...filters, status: [status], page_size: PAGE, cursor: pageParam },
+          },
           signal,
         }),
       ),
@@ -92,7 +95,7 @@ export function acknowledge(organization: string, id: string, note: string): Pro
 export function resolve(
   organization: string,
   id: string,
-  words: { corrective_action: string; cause: string },
+  words: { corrective_action: string; cause: string; disposition: string; amount: string },
 ): Promise<Alert> {
   return answer(
     api.POST('/api/v1/orgs/{organization}/alerts/{id}/resolve/', {

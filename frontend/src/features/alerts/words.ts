@@ -9,10 +9,11 @@ const isTemperature = (alert: Alert): boolean => alert.kind === 'temperature' ||
 /** A value of the alert's own measure: "8.4 °C", "92 %". */
 export function measure(alert: Alert, value: number | null, scale: Scale): string {
   if (value === null) return '–'
-  if (isTemperature(alert)) return temperature(value, scale)
   if (alert.kind === 'humidity' || alert.kind === 'battery') return percent(value)
   if (alert.kind === 'signal') return `${value} dBm`
-  if (alert.kind === 'rate_above') return `${(inScale(value, scale) - inScale(0, scale)).toFixed(1)} °${scale} an hour`
+  if (alert.condition === 'rate_above')
+    return `${(inScale(value, scale) - inScale(0, scale)).toFixed(1)} °${scale} an hour`
+  if (isTemperature(alert)) return temperature(value, scale)
   return String(value)
 }
 
@@ -20,24 +21,21 @@ const SUBJECTS: Record<string, string> = {
   humidity: 'Humidity',
   battery: 'Battery',
   signal: 'Signal',
+  rate_above: 'Warming fast',
   no_data: 'No data',
   fault: 'Sensor fault',
-  door: 'Door open',
   door_open_for: 'Door open',
-  rate_above: 'Warming fast',
-  gateway: 'Gateway silent',
 }
 
-/** What is wrong, in two words: "Too warm", "No data". */
+/** What is wrong, in two words: "Too warm", "No data", "Humidity too high". */
 export function headline(alert: Alert): string {
-  if (isTemperature(alert) && alert.threshold !== null) {
-    const extreme = alert.peak ?? alert.value ?? alert.threshold
-    return extreme < alert.threshold ? 'Too cold' : 'Too warm'
-  }
-  return SUBJECTS[alert.kind] ?? alert.rule_name
+  const { condition } = alert
+  if (condition !== 'above' && condition !== 'below') return SUBJECTS[condition] ?? alert.rule_name
+  if (isTemperature(alert)) return condition === 'above' ? 'Too warm' : 'Too cold'
+  return `${SUBJECTS[alert.kind] ?? alert.kind} too ${condition === 'above' ? 'high' : 'low'}`
 }
 
-/** "8.4 °C at most, limit 5.0 °C"; nothing where nothing was measured. */
+/** "8.4 °C, limit 5.0 °C"; nothing where nothing was measured. */
 export function extent(alert: Alert, scale: Scale): string {
   if (alert.threshold === null || (alert.peak ?? alert.value) === null) return ''
   const extreme = alert.peak ?? alert.value

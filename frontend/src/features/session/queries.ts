@@ -11,7 +11,7 @@ export const meQuery = queryOptions({
   queryKey: ['me'],
   queryFn: async ({ signal }): Promise<Me | null> => {
     try {
-      return await answer(api.GET('/api/v1/me/', { signal }))
+      return (await answer(api.GET('/api/v1/me/', { signal }))) as Me
     } catch (error) {
       if (error instanceof Problem && error.status === 401) return null
       throw error

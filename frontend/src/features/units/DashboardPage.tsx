@@ -13,7 +13,7 @@ import { StatusMark } from '@/shared/ui/StatusBadge'
 import { Empty, Trouble } from '@/shared/ui/states'
 import { UNIT_STATUS, UNIT_STATUSES } from '@/shared/ui/status'
 import { Tile } from '@/shared/ui/Tile'
-import { percent, UNIT_KINDS } from '@/shared/units'
+import { percent, unitKind } from '@/shared/units'
 import classes from './DashboardPage.module.css'
 import { DashboardSkeleton } from './DashboardSkeleton'
 import { areasQuery, sitesQuery, unitsQuery } from './queries'
@@ -145,7 +145,7 @@ function Counts({ units, chosen, onChoose }: CountsProps) {
             aria-pressed={chosen === status}
             onClick={() => onChoose(chosen === status ? undefined : status)}
           >
-            <span className={classes.number}>{count}</span>
+            <span className={classes.number}>{count}</span>{' '}
             <span className={classes.word}>
               <StatusMark tone={tone} size={14} />
               {word}
@@ -192,7 +192,7 @@ const UnitTile = memo(function UnitTile({ unit, area }: { unit: Unit; area: stri
       tone={tone}
       status={word}
       title={unit.name}
-      subtitle={area ? `${UNIT_KINDS[unit.kind]} · ${area}` : UNIT_KINDS[unit.kind]}
+      subtitle={area ? `${unitKind(unit)} · ${area}` : unitKind(unit)}
       value={<Reading celsius={unit.temperature} size="lg" stale={stale} />}
       aside={unit.humidity !== null && `${percent(unit.humidity)} RH`}
       foot={<Age at={unit.recorded_at} none="no reading yet" />}

@@ -131,8 +131,8 @@ function SummaryFacts({ facts, zone }: { facts: Summary; zone: string | undefine
     <DataList
       facts={[
         { term: 'Lowest', value: extreme(facts.lowest) },
-        { term: 'Average', value: temperature(facts.average, scale) },
         { term: 'Highest', value: extreme(facts.highest) },
+        facts.average !== null && { term: 'Average', value: temperature(facts.average, scale) },
       ]}
     />
   )
@@ -149,10 +149,9 @@ function probeNames(sensors: Sensor[] | undefined): Record<string, string> {
 }
 
 function description(words: string, facts: Summary, scale: Scale, zone: string | undefined): string {
-  const { lowest, highest, average } = facts
+  const { lowest, highest } = facts
   return (
     `Temperature, ${words.toLowerCase()}: lowest ${temperature(lowest.celsius, scale)} at ${moment(lowest.at, zone)}, ` +
-    `highest ${temperature(highest.celsius, scale)} at ${moment(highest.at, zone)}, ` +
-    `average ${temperature(average, scale)}.`
+    `highest ${temperature(highest.celsius, scale)} at ${moment(highest.at, zone)}.`
   )
 }

@@ -11,7 +11,7 @@ import { Reading } from '@/shared/ui/Reading'
 import { StatusBadge } from '@/shared/ui/StatusBadge'
 import { Empty, Loading, Trouble } from '@/shared/ui/states'
 import { SEVERITY, type Tone, UNIT_STATUS } from '@/shared/ui/status'
-import { percent, temperature, UNIT_KINDS } from '@/shared/units'
+import { percent, temperature, unitKind } from '@/shared/units'
 import { type Limit, limitsOf, limitWords, type Span } from './limits'
 import { areasQuery, type Range, rulesQuery, sensorsQuery, sitesQuery } from './queries'
 import { LiveReadingsPanel } from './ReadingsPanel'
@@ -44,7 +44,7 @@ export function UnitPage({ unit, range, onRange, spans, alerts }: Props) {
           {area && ` · ${area.name}`}
         </>
       }
-      below={<span>{UNIT_KINDS[unit.kind]}</span>}
+      below={<span>{unitKind(unit)}</span>}
     >
       <div className={classes.columns}>
         <div className={classes.column}>

@@ -84,16 +84,27 @@ export const rulesQuery = (organization: string) =>
   })
 
 export type Range = '6h' | '24h' | '7d'
-export const RANGES: Record<Range, { words: string; ms: number }> = {
-  '6h': { words: '6 hours', ms: 6 * 60 * MINUTE },
-  '24h': { words: '24 hours', ms: 24 * 60 * MINUTE },
-  '7d': { words: '7 days', ms: 7 * 24 * 60 * MINUTE },
+export const RANGES: Record<Range, { words: string; ms: number; resolution: 'raw' | 'hour' }> = {
+  '6h': { words: '6 hours', ms: 6 * 60 * MINUTE, resolution: 'raw' },
+  '24h': { words: '24 hours', ms: 24 * 60 * MINUTE, resolution: 'raw' },
+  '7d': { words: '7 days', ms: 7 * 24 * 60 * MINUTE, resolution: 'hour' },
 }
 
-/** Points a chart can show on a desktop; the server keeps every extreme when it thins. */
-const MAX_POINTS = 1000
+/** More than a screen has pixels; when the server has to thin, it keeps every extreme. */
+const MAX_POINTS = 2000
 
-async function fetchReadings(organization: string, unit: string, from: number, to: number, signal: AbortSignal) {
+interface Wanted {
+  from: number
+  to: number
+  resolution: 'raw' | 'hour' | 'auto'
+}
+
+async function fetchReadings(
+  organization: string,
+  unit: string,
+  { from, to, resolution }: Wanted,
+  signal: AbortSignal,
+) {
   const readings = await answer(
     api.GET('/api/v1/orgs/{organization}/units/{id}/readings/', {
       params: {
@@ -101,7 +112,7 @@ async function fetchReadings(organization: string, unit: string, from: number, t
         query: {
           from: new Date(from).toISOString(),
           to: new Date(to).toISOString(),
-          resolution: 'auto',
+          resolution,
           max_points: MAX_POINTS,
         },
       },
@@ -116,9 +127,10 @@ export const liveReadingsQuery = (organization: string, unit: string, range: Ran
   queryOptions({
     queryKey: ['readings', organization, unit, 'live', range],
     queryFn: ({ signal }): Promise<Series> => {
+      const { ms, resolution } = RANGES[range]
       const now = Date.now()
       // Device clocks may run ahead by minutes; what they say counts.
-      return fetchReadings(organization, unit, now - RANGES[range].ms, now + 10 * MINUTE, signal)
+      return fetchReadings(organization, unit, { from: now - ms, to: now + 10 * MINUTE, resolution }, signal)
     },
     staleTime: 5 * MINUTE,
     placeholderData: keepPreviousData,
@@ -128,6 +140,7 @@ export const liveReadingsQuery = (organization: string, unit: string, range: Ran
 export const pastReadingsQuery = (organization: string, unit: string, from: number, to: number) =>
   queryOptions({
     queryKey: ['readings', organization, unit, 'past', from, to],
-    queryFn: ({ signal }): Promise<Series> => fetchReadings(organization, unit, from, to, signal),
+    queryFn: ({ signal }): Promise<Series> =>
+      fetchReadings(organization, unit, { from, to, resolution: 'auto' }, signal),
     staleTime: 5 * MINUTE,
   })

@@ -85,10 +85,11 @@ function mergeIntoHour(line: Point[], point: Point): Point[] {
 export interface Summary {
   lowest: { celsius: number; at: number }
   highest: { celsius: number; at: number }
-  average: number
+  /** Of aggregated values only: raw readings may have been thinned to their extremes. */
+  average: number | null
 }
 
-/** Lowest, highest and average of what the chart shows. */
+/** Lowest and highest of what the chart shows, and the average where it is known. */
 export function summary(series: Series): Summary | null {
   let lowest: Summary['lowest'] | undefined
   let highest: Summary['highest'] | undefined
@@ -100,7 +101,7 @@ export function summary(series: Series): Summary | null {
     sum += point.mid * point.count
     count += point.count
   }
-  return lowest && highest ? { lowest, highest, average: sum / count } : null
+  return lowest && highest ? { lowest, highest, average: series.resolution === 'raw' ? null : sum / count } : null
 }
 
 /** A column of a chart: null breaks the line, undefined is no point of this line. */

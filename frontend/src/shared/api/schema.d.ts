@@ -7,6 +7,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** @description The signed-in person with memberships. */
         get: operations["me_retrieve"];
         put?: never;
         post?: never;
@@ -16,14 +17,15 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/orgs/{organization}/sites/": {
+    "/api/v1/orgs/": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["orgs_sites_list"];
+        /** @description The organizations that the person is a member of. */
+        get: operations["orgs_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -32,110 +34,15 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/orgs/{organization}/sites/{id}/": {
+    "/api/v1/orgs/{organization}/": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["orgs_sites_retrieve"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/orgs/{organization}/areas/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["orgs_areas_list"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/orgs/{organization}/areas/{id}/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["orgs_areas_retrieve"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/orgs/{organization}/units/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["orgs_units_list"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/orgs/{organization}/units/{id}/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["orgs_units_retrieve"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/orgs/{organization}/sensors/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["orgs_sensors_list"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/orgs/{organization}/sensors/{id}/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["orgs_sensors_retrieve"];
+        /** @description Its name, time zone and the person's role in it. */
+        get: operations["orgs_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -151,9 +58,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["orgs_alert-rules_list"];
+        /** @description When to alert. */
+        get: operations["orgs_alert_rules_list"];
         put?: never;
-        post?: never;
+        /** @description When to alert. */
+        post: operations["orgs_alert_rules_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -167,13 +76,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["orgs_alert-rules_retrieve"];
-        put?: never;
+        /** @description When to alert. */
+        get: operations["orgs_alert_rules_retrieve"];
+        /** @description When to alert. */
+        put: operations["orgs_alert_rules_update"];
         post?: never;
-        delete?: never;
+        /** @description When to alert. */
+        delete: operations["orgs_alert_rules_destroy"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** @description When to alert. */
+        patch: operations["orgs_alert_rules_partial_update"];
         trace?: never;
     };
     "/api/v1/orgs/{organization}/alerts/": {
@@ -183,6 +96,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** @description What happened, newest first, and what people did about it. */
         get: operations["orgs_alerts_list"];
         put?: never;
         post?: never;
@@ -199,39 +113,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** @description What happened, newest first, and what people did about it. */
         get: operations["orgs_alerts_retrieve"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/orgs/{organization}/units/{id}/readings/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["orgs_units_readings"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/orgs/{organization}/alerts/{id}/events/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["orgs_alerts_events"];
         put?: never;
         post?: never;
         delete?: never;
@@ -249,7 +132,42 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["ack"];
+        /** @description Take charge. Again: 200; after it was resolved: 409. */
+        post: operations["orgs_alerts_acknowledge_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/alerts/{id}/comment/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Add a remark to the timeline. */
+        post: operations["orgs_alerts_comment_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/alerts/{id}/events/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The timeline, oldest first. */
+        get: operations["orgs_alerts_events_list"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -265,7 +183,368 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["res"];
+        /** @description Close it and say what was done. */
+        post: operations["orgs_alerts_resolve_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/areas/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Parts of a site. */
+        get: operations["orgs_areas_list"];
+        put?: never;
+        /** @description Parts of a site. */
+        post: operations["orgs_areas_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/areas/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Parts of a site. */
+        get: operations["orgs_areas_retrieve"];
+        /** @description Parts of a site. */
+        put: operations["orgs_areas_update"];
+        post?: never;
+        /** @description Parts of a site. */
+        delete: operations["orgs_areas_destroy"];
+        options?: never;
+        head?: never;
+        /** @description Parts of a site. */
+        patch: operations["orgs_areas_partial_update"];
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/areas/{id}/restore/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Bring a deleted one back. */
+        post: operations["orgs_areas_restore_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/gateways/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What carries readings. */
+        get: operations["orgs_gateways_list"];
+        put?: never;
+        /** @description What carries readings. */
+        post: operations["orgs_gateways_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/gateways/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What carries readings. */
+        get: operations["orgs_gateways_retrieve"];
+        /** @description What carries readings. */
+        put: operations["orgs_gateways_update"];
+        post?: never;
+        /** @description What carries readings. */
+        delete: operations["orgs_gateways_destroy"];
+        options?: never;
+        head?: never;
+        /** @description What carries readings. */
+        patch: operations["orgs_gateways_partial_update"];
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/gateways/{id}/restore/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Bring a deleted one back. */
+        post: operations["orgs_gateways_restore_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/notifications/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What was promised to whom, newest first. */
+        get: operations["orgs_notifications_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/notifications/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What was promised to whom, newest first. */
+        get: operations["orgs_notifications_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/sensors/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Probes, unclaimed ones too. */
+        get: operations["orgs_sensors_list"];
+        put?: never;
+        /** @description Probes, unclaimed ones too. */
+        post: operations["orgs_sensors_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/sensors/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Probes, unclaimed ones too. */
+        get: operations["orgs_sensors_retrieve"];
+        /** @description Probes, unclaimed ones too. */
+        put: operations["orgs_sensors_update"];
+        post?: never;
+        /** @description Probes, unclaimed ones too. */
+        delete: operations["orgs_sensors_destroy"];
+        options?: never;
+        head?: never;
+        /** @description Probes, unclaimed ones too. */
+        patch: operations["orgs_sensors_partial_update"];
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/sensors/{id}/claim/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Put the sensor into a unit. */
+        post: operations["orgs_sensors_claim_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/sensors/{id}/readings/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What was measured, ascending. */
+        get: operations["orgs_sensors_readings_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/sensors/{id}/restore/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Bring a retired one back. */
+        post: operations["orgs_sensors_restore_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/sites/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Buildings and vehicles. */
+        get: operations["orgs_sites_list"];
+        put?: never;
+        /** @description Buildings and vehicles. */
+        post: operations["orgs_sites_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/sites/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Buildings and vehicles. */
+        get: operations["orgs_sites_retrieve"];
+        /** @description Buildings and vehicles. */
+        put: operations["orgs_sites_update"];
+        post?: never;
+        /** @description Buildings and vehicles. */
+        delete: operations["orgs_sites_destroy"];
+        options?: never;
+        head?: never;
+        /** @description Buildings and vehicles. */
+        patch: operations["orgs_sites_partial_update"];
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/sites/{id}/restore/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Bring a deleted one back. */
+        post: operations["orgs_sites_restore_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/units/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Coolers, freezers, cases, rooms, with their state now. */
+        get: operations["orgs_units_list"];
+        put?: never;
+        /** @description Coolers, freezers, cases, rooms, with their state now. */
+        post: operations["orgs_units_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/units/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Coolers, freezers, cases, rooms, with their state now. */
+        get: operations["orgs_units_retrieve"];
+        /** @description Coolers, freezers, cases, rooms, with their state now. */
+        put: operations["orgs_units_update"];
+        post?: never;
+        /** @description Coolers, freezers, cases, rooms, with their state now. */
+        delete: operations["orgs_units_destroy"];
+        options?: never;
+        head?: never;
+        /** @description Coolers, freezers, cases, rooms, with their state now. */
+        patch: operations["orgs_units_partial_update"];
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/units/{id}/readings/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What was measured, ascending. */
+        get: operations["orgs_units_readings_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/units/{id}/restore/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Bring a deleted one back. */
+        post: operations["orgs_units_restore_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -276,228 +555,700 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @enum {string} */
-        RoleEnum: "owner" | "admin" | "manager" | "staff" | "viewer";
-        /** @enum {string} */
-        UnitKindEnum: "walk_in_cooler" | "reach_in_fridge" | "prep_table" | "display_case" | "egg_cooler" | "fish_cooler" | "walk_in_freezer" | "chest_freezer" | "ice_cream_case" | "hot_holding" | "blast_chiller" | "vaccine_fridge" | "vaccine_freezer" | "ultra_cold_freezer" | "pharmacy_room" | "dry_store" | "room" | "other";
-        /** @enum {string} */
-        UnitStatusEnum: "ok" | "warning" | "critical" | "no_data" | "fault";
-        /** @enum {string} */
-        SeverityEnum: "info" | "warning" | "critical";
-        /** @enum {string} */
-        AlertStatusEnum: "open" | "acknowledged" | "resolved";
-        /** @enum {string} */
-        SensorStatusEnum: "unclaimed" | "online" | "offline" | "fault" | "retired";
-        /** @enum {string} */
-        MetricEnum: "temperature" | "product_temperature" | "humidity" | "battery" | "signal" | "gateway";
-        /** @enum {string} */
-        ConditionEnum: "above" | "below" | "no_data" | "rate_above" | "door_open_for" | "fault";
-        /** @enum {string} */
-        SiteKindEnum: "restaurant" | "grocery" | "warehouse" | "transport" | "pharmacy" | "clinic" | "laboratory" | "school" | "home" | "other";
-        /** @enum {string} */
-        AlertEventEnum: "opened" | "escalated" | "acknowledged" | "snoozed" | "resolved" | "reopened" | "commented";
-        OrganizationName: {
-            slug: string;
-            name: string;
-        };
-        Membership: {
-            org: components["schemas"]["OrganizationName"];
-            role: components["schemas"]["RoleEnum"];
-        };
-        Me: {
-            /** Format: uuid */
-            id: string;
-            email: string;
-            name: string;
-            memberships: components["schemas"]["Membership"][];
-        };
-        Site: {
-            /** Format: uuid */
-            id: string;
-            name: string;
-            timezone: string;
-            kind: components["schemas"]["SiteKindEnum"];
-            address: string;
-        };
-        Area: {
-            /** Format: uuid */
-            id: string;
-            /** Format: uuid */
-            site: string;
-            name: string;
-        };
-        Unit: {
-            /** Format: uuid */
-            id: string;
-            /** Format: uuid */
-            area: string;
-            /** Format: uuid */
-            site: string;
-            name: string;
-            kind: components["schemas"]["UnitKindEnum"];
-            note: string;
-            default_rules: boolean;
-            status: components["schemas"]["UnitStatusEnum"];
-            temperature: number | null;
-            humidity: number | null;
-            /** Format: date-time */
-            recorded_at: string | null;
-        };
-        Sensor: {
-            /** Format: uuid */
-            id: string;
-            serial: string;
-            channel: string;
-            name: string;
-            /** Format: uuid */
-            unit: string | null;
-            /** Format: uuid */
-            site: string | null;
-            model: string;
-            expected_interval_s: number;
-            status: components["schemas"]["SensorStatusEnum"];
-            /** Format: date-time */
-            last_reading_at: string | null;
-            temperature: number | null;
-            humidity: number | null;
-            battery: number | null;
-            signal: number | null;
-        };
+        /** @description Read-only; `alerts.shapes` says the same to the socket. */
         Alert: {
             /** Format: uuid */
-            id: string;
+            readonly id: string;
             /** Format: uuid */
-            unit: string | null;
-            unit_name: string;
+            readonly unit: string | null;
+            readonly unit_name: string;
             /** Format: uuid */
-            site: string | null;
-            site_name: string;
+            readonly site: string | null;
+            readonly site_name: string;
             /** Format: uuid */
-            sensor: string | null;
+            readonly sensor: string | null;
             /** Format: uuid */
-            rule: string | null;
-            rule_name: string;
-            kind: string;
-            condition: components["schemas"]["ConditionEnum"];
-            severity: components["schemas"]["SeverityEnum"];
-            status: components["schemas"]["AlertStatusEnum"];
+            readonly rule: string | null;
+            /** @description As it was called when the alert opened. */
+            readonly rule_name: string;
+            readonly kind: string;
+            readonly condition: components["schemas"]["ConditionEnum"];
+            readonly severity: components["schemas"]["SeverityEnum"];
+            readonly status: components["schemas"]["AlertStatusEnum"];
+            /**
+             * Format: date-time
+             * @description First reading in breach, by the device's clock.
+             */
+            readonly started_at: string;
+            /**
+             * Format: date-time
+             * @description The reading that completed the delay, by the device's clock.
+             */
+            readonly opened_at: string;
+            /**
+             * Format: date-time
+             * @description Server time, when it was found late.
+             */
+            readonly found_at: string | null;
             /** Format: date-time */
-            started_at: string;
+            readonly acknowledged_at: string | null;
+            /** Format: uuid */
+            readonly acknowledged_by: string | null;
             /** Format: date-time */
-            opened_at: string;
-            /** Format: date-time */
-            found_at: string | null;
-            /** Format: date-time */
-            acknowledged_at: string | null;
-            /** Format: date-time */
-            resolved_at: string | null;
-            value: number | null;
-            threshold: number | null;
-            peak: number | null;
-            corrective_action: string;
-            cause: string;
+            readonly resolved_at: string | null;
+            /** Format: uuid */
+            readonly resolved_by: string | null;
+            /**
+             * Format: double
+             * @description When it opened.
+             */
+            readonly value: number | null;
+            /** Format: double */
+            readonly threshold: number | null;
+            /**
+             * Format: double
+             * @description Farthest from the limit so far.
+             */
+            readonly peak: number | null;
+            readonly corrective_action: string;
+            readonly cause: string;
+            readonly disposition: string;
+            readonly amount: string;
         };
         AlertEvent: {
             /** Format: uuid */
-            id: string;
-            event: components["schemas"]["AlertEventEnum"];
-            /** Format: date-time */
-            at: string;
+            readonly id: string;
+            readonly event: components["schemas"]["EventEnum"];
+            /**
+             * Format: date-time
+             * @description By the device's clock for what a reading caused, else ours.
+             */
+            readonly at: string;
             /** Format: uuid */
-            by: string | null;
-            by_name: string;
-            note: string;
+            readonly by: string | null;
+            /** @description Who, in words; empty for what readings did. */
+            readonly by_name: string;
+            readonly note: string;
         };
         AlertRule: {
             /** Format: uuid */
-            id: string;
-            name: string;
+            readonly id: string;
+            name?: string;
             metric: components["schemas"]["MetricEnum"];
             condition: components["schemas"]["ConditionEnum"];
-            threshold: number | null;
+            /**
+             * Format: double
+             * @description °C, % or dBm.
+             */
+            threshold?: number | null;
             severity: components["schemas"]["SeverityEnum"];
-            delay_s: number;
-            hysteresis: number;
-            clear_delay_s: number;
-            enabled: boolean;
-            is_default: boolean;
-            scope: {
-                /** Format: uuid */
-                site?: string;
-                /** Format: uuid */
-                area?: string;
-                /** Format: uuid */
-                unit?: string;
-                unit_kind?: components["schemas"]["UnitKindEnum"];
-            };
-        };
-        Readings: {
-            /** @enum {string} */
-            resolution: "raw" | "hour" | "day";
-            results: (components["schemas"]["RawReading"] | components["schemas"]["Bucket"])[];
-            next?: string | null;
-            previous?: string | null;
-        };
-        RawReading: {
+            delay_s?: number;
+            /** Format: double */
+            hysteresis?: number;
+            clear_delay_s?: number;
+            enabled?: boolean;
+            scope?: components["schemas"]["Scope"];
+            /** @description Of the kind's profile; Unit.default_rules switches it off. */
+            readonly is_default: boolean;
+            /** @description Where a default's numbers come from. */
+            readonly source: string;
             /** Format: date-time */
-            recorded_at: string;
+            readonly created_at: string;
+        };
+        AlertRuleRequest: {
+            name?: string;
+            metric: components["schemas"]["MetricEnum"];
+            condition: components["schemas"]["ConditionEnum"];
+            /**
+             * Format: double
+             * @description °C, % or dBm.
+             */
+            threshold?: number | null;
+            severity: components["schemas"]["SeverityEnum"];
+            delay_s?: number;
+            /** Format: double */
+            hysteresis?: number;
+            clear_delay_s?: number;
+            enabled?: boolean;
+            scope?: components["schemas"]["ScopeRequest"];
+        };
+        /**
+         * @description * `open` - Open
+         *     * `acknowledged` - Acknowledged
+         *     * `resolved` - Resolved
+         * @enum {string}
+         */
+        AlertStatusEnum: "open" | "acknowledged" | "resolved";
+        /** @description Checks `name`; the organization comes from the URL. */
+        Area: {
             /** Format: uuid */
-            sensor: string;
-            temperature: number | null;
-            humidity: number | null;
+            readonly id: string;
+            /** Format: uuid */
+            site: string;
+            name: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly deleted_at: string | null;
+        };
+        /** @description Checks `name`; the organization comes from the URL. */
+        AreaRequest: {
+            /** Format: uuid */
+            site: string;
+            name: string;
         };
         Bucket: {
             /** Format: date-time */
             at: string;
-            min: number | null;
-            avg: number | null;
-            max: number | null;
+            /** Format: double */
+            min: number;
+            /** Format: double */
+            avg: number;
+            /** Format: double */
+            max: number;
             count: number;
         };
-        AcknowledgeRequest: {
-            note?: string;
+        ClaimRequest: {
+            /** Format: uuid */
+            unit: string;
         };
-        ResolveRequest: {
-            corrective_action?: string;
-            cause?: string;
-            disposition?: string;
-            amount?: string;
+        CommentRequest: {
+            note: string;
         };
-        PaginatedSiteList: {
-            results: components["schemas"]["Site"][];
-            next: string | null;
-            previous: string | null;
+        /**
+         * @description * `above` - Above
+         *     * `below` - Below
+         *     * `no_data` - No data
+         *     * `rate_above` - Rises faster than
+         *     * `door_open_for` - Door open for
+         *     * `fault` - Sensor fault
+         * @enum {string}
+         */
+        ConditionEnum: "above" | "below" | "no_data" | "rate_above" | "door_open_for" | "fault";
+        /**
+         * @description * `email` - E-mail
+         *     * `sms` - SMS
+         *     * `voice` - Voice call
+         *     * `push` - Push
+         *     * `webhook` - Webhook
+         *     * `slack` - Slack
+         * @enum {string}
+         */
+        ContactKindEnum: "email" | "sms" | "voice" | "push" | "webhook" | "slack";
+        /**
+         * @description * `opened` - Opened
+         *     * `escalated` - Escalated
+         *     * `acknowledged` - Acknowledged
+         *     * `snoozed` - Snoozed
+         *     * `resolved` - Resolved
+         *     * `reopened` - Reopened
+         *     * `commented` - Commented
+         * @enum {string}
+         */
+        EventEnum: "opened" | "escalated" | "acknowledged" | "snoozed" | "resolved" | "reopened" | "commented";
+        Gateway: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Format: uuid */
+            site?: string | null;
+            serial: string;
+            name?: string;
+            model?: string;
+            firmware?: string;
+            /** Format: date-time */
+            readonly last_seen_at: string | null;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly deleted_at: string | null;
         };
-        PaginatedAreaList: {
-            results: components["schemas"]["Area"][];
-            next: string | null;
-            previous: string | null;
+        GatewayRequest: {
+            /** Format: uuid */
+            site?: string | null;
+            serial: string;
+            name?: string;
+            model?: string;
+            firmware?: string;
         };
-        PaginatedUnitList: {
-            results: components["schemas"]["Unit"][];
-            next: string | null;
-            previous: string | null;
+        Me: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Format: email */
+            email: string;
+            name?: string;
+            time_zone?: string;
+            language?: string;
+            /** @description Current memberships in living organizations, by name. */
+            readonly memberships: {
+                [key: string]: unknown;
+            }[];
         };
-        PaginatedSensorList: {
-            results: components["schemas"]["Sensor"][];
-            next: string | null;
-            previous: string | null;
+        /**
+         * @description * `temperature` - Air temperature
+         *     * `product_temperature` - Product temperature
+         *     * `humidity` - Humidity
+         *     * `battery` - Battery
+         *     * `signal` - Signal
+         *     * `gateway` - Gateway
+         * @enum {string}
+         */
+        MetricEnum: "temperature" | "product_temperature" | "humidity" | "battery" | "signal" | "gateway";
+        NoteRequest: {
+            /** @default  */
+            note: string;
         };
-        PaginatedAlertList: {
-            results: components["schemas"]["Alert"][];
-            next: string | null;
-            previous: string | null;
+        Notification: {
+            /** Format: uuid */
+            readonly id: string;
+            readonly channel: components["schemas"]["ContactKindEnum"];
+            readonly to: string;
+            /** @description What happened, for example alert.opened. */
+            readonly event: string;
+            /** @description What it is about, for example alert:<id>. */
+            readonly about: string;
+            readonly subject: string;
+            readonly status: components["schemas"]["NotificationStatusEnum"];
+            readonly attempts: number;
+            readonly last_error: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly sent_at: string | null;
+        };
+        /**
+         * @description * `promised` - Promised
+         *     * `sending` - Sending
+         *     * `sent` - Sent
+         *     * `delivered` - Delivered
+         *     * `failed` - Failed
+         *     * `dead` - Dead
+         * @enum {string}
+         */
+        NotificationStatusEnum: "promised" | "sending" | "sent" | "delivered" | "failed" | "dead";
+        Organization: {
+            /** Format: uuid */
+            readonly id: string;
+            readonly slug: string;
+            readonly name: string;
+            readonly timezone: string;
+            readonly role: string;
+            /** Format: date-time */
+            readonly created_at: string;
         };
         PaginatedAlertEventList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
             results: components["schemas"]["AlertEvent"][];
-            next: string | null;
-            previous: string | null;
+        };
+        PaginatedAlertList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["Alert"][];
         };
         PaginatedAlertRuleList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
             results: components["schemas"]["AlertRule"][];
+        };
+        PaginatedAreaList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["Area"][];
+        };
+        PaginatedGatewayList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["Gateway"][];
+        };
+        PaginatedNotificationList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["Notification"][];
+        };
+        PaginatedOrganizationList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["Organization"][];
+        };
+        PaginatedSensorList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["Sensor"][];
+        };
+        PaginatedSiteList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["Site"][];
+        };
+        PaginatedUnitList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["Unit"][];
+        };
+        PatchedAlertRuleRequest: {
+            name?: string;
+            metric?: components["schemas"]["MetricEnum"];
+            condition?: components["schemas"]["ConditionEnum"];
+            /**
+             * Format: double
+             * @description °C, % or dBm.
+             */
+            threshold?: number | null;
+            severity?: components["schemas"]["SeverityEnum"];
+            delay_s?: number;
+            /** Format: double */
+            hysteresis?: number;
+            clear_delay_s?: number;
+            enabled?: boolean;
+            scope?: components["schemas"]["ScopeRequest"];
+        };
+        /** @description Checks `name`; the organization comes from the URL. */
+        PatchedAreaRequest: {
+            /** Format: uuid */
+            site?: string;
+            name?: string;
+        };
+        PatchedGatewayRequest: {
+            /** Format: uuid */
+            site?: string | null;
+            serial?: string;
+            name?: string;
+            model?: string;
+            firmware?: string;
+        };
+        /** @description Checks `name`; the organization comes from the URL. */
+        PatchedSensorRequest: {
+            serial?: string;
+            /** @default 0 */
+            channel: string;
+            name?: string;
+            /** Format: uuid */
+            unit?: string | null;
+            model?: string;
+            /** @default 300 */
+            expected_interval_s: number;
+        };
+        /** @description Checks `name`; the organization comes from the URL. */
+        PatchedSiteRequest: {
+            name?: string;
+            /** @description IANA name, for example Europe/Berlin. */
+            timezone?: string;
+            kind?: components["schemas"]["SiteKindEnum"];
+            address?: string;
+        };
+        /** @description Checks `name`; the organization comes from the URL. */
+        PatchedUnitRequest: {
+            /** Format: uuid */
+            area?: string;
+            name?: string;
+            kind?: components["schemas"]["UnitKindEnum"];
+            note?: string;
+            /** @default true */
+            default_rules: boolean;
+        };
+        Reading: {
+            /**
+             * Format: date-time
+             * @description The device's clock, cut to milliseconds.
+             */
+            recorded_at: string;
+            /** Format: uuid */
+            readonly sensor: string;
+            /** Format: double */
+            temperature: number | null;
+            /** Format: double */
+            humidity: number | null;
+            battery?: number | null;
+            signal?: number | null;
+            /** @description True, false, or null where the sensor has no contact. */
+            readonly door_open: boolean | null;
+        };
+        /**
+         * @description * `raw` - raw
+         *     * `hour` - hour
+         *     * `day` - day
+         * @enum {string}
+         */
+        ResolutionEnum: "raw" | "hour" | "day";
+        ResolveRequest: {
+            /** @default  */
+            corrective_action: string;
+            /** @default  */
+            cause: string;
+            /** @default  */
+            disposition: string;
+            /** @default  */
+            amount: string;
+        };
+        /** @description At most one of them; none is the whole organization. */
+        Scope: {
+            /** Format: uuid */
+            site?: string;
+            /** Format: uuid */
+            area?: string;
+            /** Format: uuid */
+            unit?: string;
+            unit_kind?: components["schemas"]["UnitKindEnum"];
+        };
+        /** @description At most one of them; none is the whole organization. */
+        ScopeRequest: {
+            /** Format: uuid */
+            site?: string;
+            /** Format: uuid */
+            area?: string;
+            /** Format: uuid */
+            unit?: string;
+            unit_kind?: components["schemas"]["UnitKindEnum"];
+        };
+        /** @description Checks `name`; the organization comes from the URL. */
+        Sensor: {
+            /** Format: uuid */
+            readonly id: string;
+            serial: string;
+            /** @default 0 */
+            channel: string;
+            name?: string;
+            /** Format: uuid */
+            unit?: string | null;
+            /** Format: uuid */
+            readonly site: string | null;
+            model?: string;
+            /** @default 300 */
+            expected_interval_s: number;
+            readonly status: components["schemas"]["SensorStatusEnum"];
+            /** Format: date-time */
+            readonly last_reading_at: string | null;
+            /** Format: double */
+            readonly temperature: number | null;
+            /** Format: double */
+            readonly humidity: number | null;
+            readonly battery: number | null;
+            readonly signal: number | null;
+            readonly door_open: boolean | null;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly retired_at: string | null;
+        };
+        /** @description Checks `name`; the organization comes from the URL. */
+        SensorRequest: {
+            serial: string;
+            /** @default 0 */
+            channel: string;
+            name?: string;
+            /** Format: uuid */
+            unit?: string | null;
+            model?: string;
+            /** @default 300 */
+            expected_interval_s: number;
+        };
+        /**
+         * @description * `unclaimed` - Unclaimed
+         *     * `online` - Online
+         *     * `offline` - Offline
+         *     * `fault` - Fault
+         *     * `retired` - Retired
+         * @enum {string}
+         */
+        SensorStatusEnum: "unclaimed" | "online" | "offline" | "fault" | "retired";
+        Series: {
+            resolution: components["schemas"]["ResolutionEnum"];
+            results: components["schemas"]["SeriesPoint"][];
+            /** Format: uri */
             next: string | null;
+            /** Format: uri */
             previous: string | null;
         };
+        SeriesPoint: components["schemas"]["Reading"] | components["schemas"]["Bucket"];
+        /**
+         * @description * `info` - Info
+         *     * `warning` - Warning
+         *     * `critical` - Critical
+         * @enum {string}
+         */
+        SeverityEnum: "info" | "warning" | "critical";
+        /** @description Checks `name`; the organization comes from the URL. */
+        Site: {
+            /** Format: uuid */
+            readonly id: string;
+            name: string;
+            /** @description IANA name, for example Europe/Berlin. */
+            timezone?: string;
+            kind?: components["schemas"]["SiteKindEnum"];
+            address?: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly deleted_at: string | null;
+        };
+        /**
+         * @description * `restaurant` - Restaurant
+         *     * `grocery` - Grocery
+         *     * `warehouse` - Warehouse
+         *     * `transport` - Transport
+         *     * `pharmacy` - Pharmacy
+         *     * `clinic` - Clinic
+         *     * `laboratory` - Laboratory
+         *     * `school` - School
+         *     * `home` - Home
+         *     * `other` - Other
+         * @enum {string}
+         */
+        SiteKindEnum: "restaurant" | "grocery" | "warehouse" | "transport" | "pharmacy" | "clinic" | "laboratory" | "school" | "home" | "other";
+        /** @description Checks `name`; the organization comes from the URL. */
+        SiteRequest: {
+            name: string;
+            /** @description IANA name, for example Europe/Berlin. */
+            timezone?: string;
+            kind?: components["schemas"]["SiteKindEnum"];
+            address?: string;
+        };
+        /** @description Checks `name`; the organization comes from the URL. */
+        Unit: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Format: uuid */
+            area: string;
+            /** Format: uuid */
+            readonly site: string;
+            name: string;
+            kind?: components["schemas"]["UnitKindEnum"];
+            note?: string;
+            /** @default true */
+            default_rules: boolean;
+            readonly status: components["schemas"]["UnitStatusEnum"];
+            /** Format: double */
+            readonly temperature: number | null;
+            /** Format: double */
+            readonly humidity: number | null;
+            /** Format: date-time */
+            readonly recorded_at: string | null;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly deleted_at: string | null;
+        };
+        /**
+         * @description * `walk_in_cooler` - Walk-in cooler
+         *     * `reach_in_fridge` - Reach-in fridge
+         *     * `prep_table` - Prep table
+         *     * `display_case` - Display case
+         *     * `egg_cooler` - Egg cooler
+         *     * `fish_cooler` - Fish cooler
+         *     * `walk_in_freezer` - Walk-in freezer
+         *     * `chest_freezer` - Chest freezer
+         *     * `ice_cream_case` - Ice-cream case
+         *     * `hot_holding` - Hot holding
+         *     * `blast_chiller` - Blast chiller
+         *     * `vaccine_fridge` - Vaccine fridge
+         *     * `vaccine_freezer` - Vaccine freezer
+         *     * `ultra_cold_freezer` - Ultra-cold freezer
+         *     * `pharmacy_room` - Pharmacy room
+         *     * `dry_store` - Dry store
+         *     * `room` - Room
+         *     * `other` - Other
+         * @enum {string}
+         */
+        UnitKindEnum: "walk_in_cooler" | "reach_in_fridge" | "prep_table" | "display_case" | "egg_cooler" | "fish_cooler" | "walk_in_freezer" | "chest_freezer" | "ice_cream_case" | "hot_holding" | "blast_chiller" | "vaccine_fridge" | "vaccine_freezer" | "ultra_cold_freezer" | "pharmacy_room" | "dry_store" | "room" | "other";
+        /** @description Checks `name`; the organization comes from the URL. */
+        UnitRequest: {
+            /** Format: uuid */
+            area: string;
+            name: string;
+            kind?: components["schemas"]["UnitKindEnum"];
+            note?: string;
+            /** @default true */
+            default_rules: boolean;
+        };
+        /**
+         * @description * `ok` - ok
+         *     * `warning` - warning
+         *     * `critical` - critical
+         *     * `no_data` - no_data
+         *     * `fault` - fault
+         * @enum {string}
+         */
+        UnitStatusEnum: "ok" | "warning" | "critical" | "no_data" | "fault";
     };
     responses: never;
     parameters: never;
@@ -526,16 +1277,16 @@ export interface operations {
             };
         };
     };
-    orgs_sites_list: {
+    orgs_list: {
         parameters: {
             query?: {
+                /** @description Opaque; take it from `next` or `previous`. */
                 cursor?: string;
+                /** @description Number of results to return per page. */
                 page_size?: number;
             };
             header?: never;
-            path: {
-                organization: string;
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -545,18 +1296,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PaginatedSiteList"];
+                    "application/json": components["schemas"]["PaginatedOrganizationList"];
                 };
             };
         };
     };
-    orgs_sites_retrieve: {
+    orgs_retrieve: {
         parameters: {
             query?: never;
             header?: never;
             path: {
                 organization: string;
-                id: string;
             };
             cookie?: never;
         };
@@ -567,164 +1317,66 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Site"];
+                    "application/json": components["schemas"]["Organization"];
                 };
             };
         };
     };
-    orgs_areas_list: {
+    orgs_alert_rules_list: {
         parameters: {
             query?: {
+                /**
+                 * @description * `above` - Above
+                 *     * `below` - Below
+                 *     * `no_data` - No data
+                 *     * `rate_above` - Rises faster than
+                 *     * `door_open_for` - Door open for
+                 *     * `fault` - Sensor fault
+                 */
+                condition?: "above" | "below" | "door_open_for" | "fault" | "no_data" | "rate_above";
+                /** @description Opaque; take it from `next` or `previous`. */
                 cursor?: string;
+                enabled?: boolean;
+                /**
+                 * @description * `temperature` - Air temperature
+                 *     * `product_temperature` - Product temperature
+                 *     * `humidity` - Humidity
+                 *     * `battery` - Battery
+                 *     * `signal` - Signal
+                 *     * `gateway` - Gateway
+                 */
+                metric?: "battery" | "gateway" | "humidity" | "product_temperature" | "signal" | "temperature";
+                /** @description Number of results to return per page. */
                 page_size?: number;
-                site?: string;
-            };
-            header?: never;
-            path: {
-                organization: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PaginatedAreaList"];
-                };
-            };
-        };
-    };
-    orgs_areas_retrieve: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                organization: string;
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Area"];
-                };
-            };
-        };
-    };
-    orgs_units_list: {
-        parameters: {
-            query?: {
-                cursor?: string;
-                page_size?: number;
-                site?: string;
-                area?: string;
-                status?: string;
-            };
-            header?: never;
-            path: {
-                organization: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PaginatedUnitList"];
-                };
-            };
-        };
-    };
-    orgs_units_retrieve: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                organization: string;
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Unit"];
-                };
-            };
-        };
-    };
-    orgs_sensors_list: {
-        parameters: {
-            query?: {
-                cursor?: string;
-                page_size?: number;
+                /**
+                 * @description * `info` - Info
+                 *     * `warning` - Warning
+                 *     * `critical` - Critical
+                 */
+                severity?: "critical" | "info" | "warning";
                 site?: string;
                 unit?: string;
-                status?: string;
-                serial?: string;
-            };
-            header?: never;
-            path: {
-                organization: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PaginatedSensorList"];
-                };
-            };
-        };
-    };
-    orgs_sensors_retrieve: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                organization: string;
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Sensor"];
-                };
-            };
-        };
-    };
-    "orgs_alert-rules_list": {
-        parameters: {
-            query?: {
-                cursor?: string;
-                page_size?: number;
-                site?: string;
-                unit?: string;
+                /**
+                 * @description * `walk_in_cooler` - Walk-in cooler
+                 *     * `reach_in_fridge` - Reach-in fridge
+                 *     * `prep_table` - Prep table
+                 *     * `display_case` - Display case
+                 *     * `egg_cooler` - Egg cooler
+                 *     * `fish_cooler` - Fish cooler
+                 *     * `walk_in_freezer` - Walk-in freezer
+                 *     * `chest_freezer` - Chest freezer
+                 *     * `ice_cream_case` - Ice-cream case
+                 *     * `hot_holding` - Hot holding
+                 *     * `blast_chiller` - Blast chiller
+                 *     * `vaccine_fridge` - Vaccine fridge
+                 *     * `vaccine_freezer` - Vaccine freezer
+                 *     * `ultra_cold_freezer` - Ultra-cold freezer
+                 *     * `pharmacy_room` - Pharmacy room
+                 *     * `dry_store` - Dry store
+                 *     * `room` - Room
+                 *     * `other` - Other
+                 */
+                unit_kind?: "blast_chiller" | "chest_freezer" | "display_case" | "dry_store" | "egg_cooler" | "fish_cooler" | "hot_holding" | "ice_cream_case" | "other" | "pharmacy_room" | "prep_table" | "reach_in_fridge" | "room" | "ultra_cold_freezer" | "vaccine_freezer" | "vaccine_fridge" | "walk_in_cooler" | "walk_in_freezer";
             };
             header?: never;
             path: {
@@ -744,13 +1396,39 @@ export interface operations {
             };
         };
     };
-    "orgs_alert-rules_retrieve": {
+    orgs_alert_rules_create: {
         parameters: {
             query?: never;
             header?: never;
             path: {
                 organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertRuleRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRule"];
+                };
+            };
+        };
+    };
+    orgs_alert_rules_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this alert rule. */
                 id: string;
+                organization: string;
             };
             cookie?: never;
         };
@@ -766,17 +1444,106 @@ export interface operations {
             };
         };
     };
+    orgs_alert_rules_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this alert rule. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertRuleRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRule"];
+                };
+            };
+        };
+    };
+    orgs_alert_rules_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this alert rule. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    orgs_alert_rules_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this alert rule. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedAlertRuleRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRule"];
+                };
+            };
+        };
+    };
     orgs_alerts_list: {
         parameters: {
             query?: {
+                /** @description Opaque; take it from `next` or `previous`. */
                 cursor?: string;
-                page_size?: number;
-                site?: string;
-                unit?: string;
-                status?: string;
-                severity?: string;
                 kind?: string;
                 opened_after?: string;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+                rule?: string;
+                /**
+                 * @description * `info` - Info
+                 *     * `warning` - Warning
+                 *     * `critical` - Critical
+                 */
+                severity?: "critical" | "info" | "warning";
+                site?: string;
+                /**
+                 * @description * `open` - Open
+                 *     * `acknowledged` - Acknowledged
+                 *     * `resolved` - Resolved
+                 */
+                status?: ("acknowledged" | "open" | "resolved")[];
+                unit?: string;
             };
             header?: never;
             path: {
@@ -801,8 +1568,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                organization: string;
+                /** @description A UUID string identifying this alert. */
                 id: string;
+                organization: string;
             };
             cookie?: never;
         };
@@ -818,43 +1586,73 @@ export interface operations {
             };
         };
     };
-    orgs_units_readings: {
+    orgs_alerts_acknowledge_create: {
         parameters: {
-            query?: {
-                from?: string;
-                to?: string;
-                resolution?: string;
-                max_points?: number;
-            };
+            query?: never;
             header?: never;
             path: {
-                organization: string;
+                /** @description A UUID string identifying this alert. */
                 id: string;
+                organization: string;
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NoteRequest"];
+            };
+        };
         responses: {
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Readings"];
+                    "application/json": components["schemas"]["Alert"];
                 };
             };
         };
     };
-    orgs_alerts_events: {
+    orgs_alerts_comment_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this alert. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommentRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertEvent"];
+                };
+            };
+        };
+    };
+    orgs_alerts_events_list: {
         parameters: {
             query?: {
+                /** @description Opaque; take it from `next` or `previous`. */
                 cursor?: string;
+                /** @description Number of results to return per page. */
                 page_size?: number;
             };
             header?: never;
             path: {
-                organization: string;
+                /** @description A UUID string identifying this alert. */
                 id: string;
+                organization: string;
             };
             cookie?: never;
         };
@@ -870,39 +1668,14 @@ export interface operations {
             };
         };
     };
-    ack: {
+    orgs_alerts_resolve_create: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                organization: string;
+                /** @description A UUID string identifying this alert. */
                 id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["AcknowledgeRequest"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Alert"];
-                };
-            };
-        };
-    };
-    res: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
                 organization: string;
-                id: string;
             };
             cookie?: never;
         };
@@ -918,6 +1691,1080 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Alert"];
+                };
+            };
+        };
+    };
+    orgs_areas_list: {
+        parameters: {
+            query?: {
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+                site?: string;
+            };
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedAreaList"];
+                };
+            };
+        };
+    };
+    orgs_areas_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AreaRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Area"];
+                };
+            };
+        };
+    };
+    orgs_areas_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this area. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Area"];
+                };
+            };
+        };
+    };
+    orgs_areas_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this area. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AreaRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Area"];
+                };
+            };
+        };
+    };
+    orgs_areas_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this area. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    orgs_areas_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this area. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedAreaRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Area"];
+                };
+            };
+        };
+    };
+    orgs_areas_restore_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this area. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Area"];
+                };
+            };
+        };
+    };
+    orgs_gateways_list: {
+        parameters: {
+            query?: {
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+                site?: string;
+            };
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedGatewayList"];
+                };
+            };
+        };
+    };
+    orgs_gateways_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GatewayRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gateway"];
+                };
+            };
+        };
+    };
+    orgs_gateways_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this gateway. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gateway"];
+                };
+            };
+        };
+    };
+    orgs_gateways_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this gateway. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GatewayRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gateway"];
+                };
+            };
+        };
+    };
+    orgs_gateways_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this gateway. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    orgs_gateways_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this gateway. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedGatewayRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gateway"];
+                };
+            };
+        };
+    };
+    orgs_gateways_restore_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this gateway. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gateway"];
+                };
+            };
+        };
+    };
+    orgs_notifications_list: {
+        parameters: {
+            query?: {
+                about?: string;
+                /**
+                 * @description * `email` - E-mail
+                 *     * `sms` - SMS
+                 *     * `voice` - Voice call
+                 *     * `push` - Push
+                 *     * `webhook` - Webhook
+                 *     * `slack` - Slack
+                 */
+                channel?: "email" | "push" | "slack" | "sms" | "voice" | "webhook";
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                event?: string;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+                /**
+                 * @description * `promised` - Promised
+                 *     * `sending` - Sending
+                 *     * `sent` - Sent
+                 *     * `delivered` - Delivered
+                 *     * `failed` - Failed
+                 *     * `dead` - Dead
+                 */
+                status?: "dead" | "delivered" | "failed" | "promised" | "sending" | "sent";
+            };
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedNotificationList"];
+                };
+            };
+        };
+    };
+    orgs_notifications_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this notification. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notification"];
+                };
+            };
+        };
+    };
+    orgs_sensors_list: {
+        parameters: {
+            query?: {
+                area?: string;
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+                serial?: string;
+                site?: string;
+                /**
+                 * @description * `unclaimed` - Unclaimed
+                 *     * `online` - Online
+                 *     * `offline` - Offline
+                 *     * `fault` - Fault
+                 *     * `retired` - Retired
+                 */
+                status?: "fault" | "offline" | "online" | "retired" | "unclaimed";
+                unclaimed?: boolean;
+                unit?: string;
+            };
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedSensorList"];
+                };
+            };
+        };
+    };
+    orgs_sensors_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SensorRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sensor"];
+                };
+            };
+        };
+    };
+    orgs_sensors_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A unique integer value identifying this sensor. */
+                id: number;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sensor"];
+                };
+            };
+        };
+    };
+    orgs_sensors_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A unique integer value identifying this sensor. */
+                id: number;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SensorRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sensor"];
+                };
+            };
+        };
+    };
+    orgs_sensors_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A unique integer value identifying this sensor. */
+                id: number;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    orgs_sensors_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A unique integer value identifying this sensor. */
+                id: number;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedSensorRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sensor"];
+                };
+            };
+        };
+    };
+    orgs_sensors_claim_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A unique integer value identifying this sensor. */
+                id: number;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClaimRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sensor"];
+                };
+            };
+        };
+    };
+    orgs_sensors_readings_retrieve: {
+        parameters: {
+            query?: {
+                /** @description Inclusive; default 24 h before `to`. */
+                from?: string;
+                /** @description Thins raw readings; each extreme is kept. Up to 2000. */
+                max_points?: number;
+                resolution?: "auto" | "day" | "hour" | "raw";
+                /** @description Exclusive; default now. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description A unique integer value identifying this sensor. */
+                id: number;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Series"];
+                };
+            };
+        };
+    };
+    orgs_sensors_restore_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A unique integer value identifying this sensor. */
+                id: number;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sensor"];
+                };
+            };
+        };
+    };
+    orgs_sites_list: {
+        parameters: {
+            query?: {
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                /**
+                 * @description * `restaurant` - Restaurant
+                 *     * `grocery` - Grocery
+                 *     * `warehouse` - Warehouse
+                 *     * `transport` - Transport
+                 *     * `pharmacy` - Pharmacy
+                 *     * `clinic` - Clinic
+                 *     * `laboratory` - Laboratory
+                 *     * `school` - School
+                 *     * `home` - Home
+                 *     * `other` - Other
+                 */
+                kind?: "clinic" | "grocery" | "home" | "laboratory" | "other" | "pharmacy" | "restaurant" | "school" | "transport" | "warehouse";
+                /** @description Number of results to return per page. */
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedSiteList"];
+                };
+            };
+        };
+    };
+    orgs_sites_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SiteRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Site"];
+                };
+            };
+        };
+    };
+    orgs_sites_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this site. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Site"];
+                };
+            };
+        };
+    };
+    orgs_sites_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this site. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SiteRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Site"];
+                };
+            };
+        };
+    };
+    orgs_sites_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this site. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    orgs_sites_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this site. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedSiteRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Site"];
+                };
+            };
+        };
+    };
+    orgs_sites_restore_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this site. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Site"];
+                };
+            };
+        };
+    };
+    orgs_units_list: {
+        parameters: {
+            query?: {
+                area?: string;
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                /**
+                 * @description * `walk_in_cooler` - Walk-in cooler
+                 *     * `reach_in_fridge` - Reach-in fridge
+                 *     * `prep_table` - Prep table
+                 *     * `display_case` - Display case
+                 *     * `egg_cooler` - Egg cooler
+                 *     * `fish_cooler` - Fish cooler
+                 *     * `walk_in_freezer` - Walk-in freezer
+                 *     * `chest_freezer` - Chest freezer
+                 *     * `ice_cream_case` - Ice-cream case
+                 *     * `hot_holding` - Hot holding
+                 *     * `blast_chiller` - Blast chiller
+                 *     * `vaccine_fridge` - Vaccine fridge
+                 *     * `vaccine_freezer` - Vaccine freezer
+                 *     * `ultra_cold_freezer` - Ultra-cold freezer
+                 *     * `pharmacy_room` - Pharmacy room
+                 *     * `dry_store` - Dry store
+                 *     * `room` - Room
+                 *     * `other` - Other
+                 */
+                kind?: "blast_chiller" | "chest_freezer" | "display_case" | "dry_store" | "egg_cooler" | "fish_cooler" | "hot_holding" | "ice_cream_case" | "other" | "pharmacy_room" | "prep_table" | "reach_in_fridge" | "room" | "ultra_cold_freezer" | "vaccine_freezer" | "vaccine_fridge" | "walk_in_cooler" | "walk_in_freezer";
+                /** @description Number of results to return per page. */
+                page_size?: number;
+                site?: string;
+            };
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedUnitList"];
+                };
+            };
+        };
+    };
+    orgs_units_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UnitRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unit"];
+                };
+            };
+        };
+    };
+    orgs_units_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this unit. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unit"];
+                };
+            };
+        };
+    };
+    orgs_units_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this unit. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UnitRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unit"];
+                };
+            };
+        };
+    };
+    orgs_units_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this unit. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    orgs_units_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this unit. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedUnitRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unit"];
+                };
+            };
+        };
+    };
+    orgs_units_readings_retrieve: {
+        parameters: {
+            query?: {
+                /** @description Inclusive; default 24 h before `to`. */
+                from?: string;
+                /** @description Thins raw readings; each extreme is kept. Up to 2000. */
+                max_points?: number;
+                resolution?: "auto" | "day" | "hour" | "raw";
+                /** @description Exclusive; default now. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this unit. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Series"];
+                };
+            };
+        };
+    };
+    orgs_units_restore_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this unit. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unit"];
                 };
             };
         };

@@ -4,8 +4,10 @@ import type { components } from './schema'
 
 type Schemas = components['schemas']
 
-export type Me = Schemas['Me']
-export type Role = Schemas['RoleEnum']
+/** A member's role; the backend's description leaves the shape of memberships open. */
+export type Role = 'owner' | 'admin' | 'manager' | 'staff' | 'viewer'
+export type Membership = { org: Pick<Schemas['Organization'], 'slug' | 'name'>; role: Role }
+export type Me = Omit<Schemas['Me'], 'memberships'> & { memberships: Membership[] }
 export type Site = Schemas['Site']
 export type Area = Schemas['Area']
 export type Unit = Schemas['Unit']
@@ -17,4 +19,4 @@ export type AlertEvent = Schemas['AlertEvent']
 export type AlertStatus = Schemas['AlertStatusEnum']
 export type Severity = Schemas['SeverityEnum']
 export type AlertRule = Schemas['AlertRule']
-export type Readings = Schemas['Readings']
+export type Readings = Schemas['Series']

@@ -1,0 +1,149 @@
+import { screen, waitFor, within } from '@testing-library/react'
+import { HttpResponse, http } from 'msw'
+import { describe, expect, it } from 'vitest'
+import type { Role } from '@/shared/api/types'
+import { openApp } from '@/testing/app'
+import { type Backend, startBackend } from '@/testing/backend'
+import { ago, aMe, anAlert, anEvent } from '@/testing/make'
+import { server } from '@/testing/server'
+
+function withAlerts(...fields: Parameters<typeof anAlert>[1][]): Backend {
+  const backend = startBackend()
+  const [unit] = backend.units
+  if (!unit) throw new Error('the backend has no unit')
+  backend.alerts = fields.map((each) => anAlert(unit, each))
+  return backend
+}
+
+const section = async (name: string): Promise<HTMLElement> => screen.findByRole('region', { name })
+const openFirst = (backend: Backend) => openApp(`/o/demo/alerts/${backend.alerts[0]?.id}`)
+
+describe('the list of alerts', () => {
+  it('shows open ones first, then those somebody works on, then the past', async () => {
+    withAlerts(
+      { status: 'resolved', resolved_at: ago(10), unit_name: 'Freezer' },
+      { status: 'open', unit_name: 'Fridge' },
+      { status: 'acknowledged', unit_name: 'Prep table' },
+    )
+    openApp('/o/demo/alerts')
+    expect(await within(await section('Open')).findByRole('link', { name: 'Fridge: too warm' })).toBeVisible()
+    expect(await within(await section('Acknowledged')).findByRole('link')).toHaveTextContent('Prep table')
+    expect(await within(await section('Resolved')).findByRole('link')).toHaveTextContent('Freezer')
+    const order = screen.getAllByRole('heading', { level: 2 }).map((heading) => heading.textContent)
+    expect(order).toEqual(['Open', 'Acknowledged', 'Resolved'])
+  })
+
+  it('keeps its filters in the address and asks the server for what they say', async () => {
+    const backend = withAlerts({ severity: 'warning' }, { severity: 'critical' })
+    const { user, address } = openApp('/o/demo/alerts')
+    await user.selectOptions(await screen.findByLabelText('Severity'), 'Warning')
+    await user.selectOptions(screen.getByLabelText('Status'), 'Open')
+    await waitFor(() => expect(screen.queryByRole('region', { name: 'Resolved' })).not.toBeInTheDocument())
+    await waitFor(async () => expect(within(await section('Open')).getAllByRole('link')).toHaveLength(1))
+    expect(address()).toMatch(/severity=warning.*status=open|status=open.*severity=warning/)
+    expect(backend.asked.some((each) => each.includes('severity=warning'))).toBe(true)
+  })
+
+  it('shows older ones page by page', async () => {
+    withAlerts(...Array.from({ length: 30 }, () => ({ status: 'resolved' as const, resolved_at: ago(10) })))
+    const { user } = openApp('/o/demo/alerts?status=resolved')
+    const list = await section('Resolved')
+    await waitFor(() => expect(within(list).getAllByRole('link')).toHaveLength(25))
+    await user.click(within(list).getByRole('button', { name: 'Show older' }))
+    await waitFor(() => expect(within(list).getAllByRole('link')).toHaveLength(30))
+    expect(within(list).queryByRole('button', { name: 'Show older' })).not.toBeInTheDocument()
+  })
+
+  it('is glad when nothing is open', async () => {
+    startBackend()
+    openApp('/o/demo/alerts?status=open')
+    expect(await screen.findByText('Nothing needs you right now')).toBeVisible()
+  })
+})
+
+describe('an alert', () => {
+  it('shows what happened and every move with who made it and why', async () => {
+    const backend = withAlerts({ status: 'acknowledged', acknowledged_at: ago(60) })
+    backend.events = [
+      anEvent(),
+      anEvent({ event: 'acknowledged', by: 'u', by_name: 'Sam Rivera', note: 'Door was open.', at: ago(60) }),
+    ]
+    openFirst(backend)
+    const timeline = await section('Timeline')
+    expect(await within(timeline).findByText('Acknowledged by Sam Rivera')).toBeVisible()
+    expect(within(timeline).getByText('Door was open.')).toBeVisible()
+    expect(screen.getByText('Worst value').nextSibling).toHaveTextContent('9.1')
+  })
+
+  it('is acknowledged with a note', async () => {
+    const backend = withAlerts({})
+    const { user } = openFirst(backend)
+    await user.click(await screen.findByRole('button', { name: 'Acknowledge' }))
+    const dialog = await screen.findByRole('dialog', { name: 'Acknowledge alert' })
+    await user.type(within(dialog).getByLabelText('Note'), 'On my way.')
+    await user.click(within(dialog).getByRole('button', { name: 'Acknowledge' }))
+    await waitFor(() => expect(screen.queryByRole('button', { name: 'Acknowledge' })).not.toBeInTheDocument())
+    expect(backend.posted.acknowledge).toEqual({ note: 'On my way.' })
+    expect(screen.getByRole('button', { name: 'Resolve' })).toBeVisible()
+  })
+
+  it('is resolved only with its corrective action if it is critical', async () => {
+    const backend = withAlerts({ severity: 'critical' })
+    const { user } = openFirst(backend)
+    await user.click(await screen.findByRole('button', { name: 'Resolve' }))
+    const dialog = await screen.findByRole('dialog', { name: 'Resolve alert' })
+    await user.click(within(dialog).getByRole('button', { name: 'Resolve' }))
+    expect(await within(dialog).findByText(/only resolved with its corrective action/)).toBeVisible()
+    expect(backend.posted.resolve).toBeUndefined()
+    await user.type(within(dialog).getByLabelText(/Corrective action/), 'Moved everything to the walk-in.')
+    await user.click(within(dialog).getByRole('button', { name: 'Resolve' }))
+    await waitFor(() => expect(screen.queryByRole('button', { name: 'Resolve' })).not.toBeInTheDocument())
+    expect(backend.posted.resolve).toMatchObject({ corrective_action: 'Moved everything to the walk-in.' })
+  })
+
+  it('is resolved without one if it is a warning', async () => {
+    const backend = withAlerts({ severity: 'warning' })
+    const { user } = openFirst(backend)
+    await user.click(await screen.findByRole('button', { name: 'Resolve' }))
+    await user.click(within(await screen.findByRole('dialog')).getByRole('button', { name: 'Resolve' }))
+    await waitFor(() => expect(backend.posted.resolve).toMatchObject({ corrective_action: '' }))
+  })
+
+  it("shows the server's reason when somebody else was faster", async () => {
+    const backend = withAlerts({})
+    const { user } = openFirst(backend)
+    await user.click(await screen.findByRole('button', { name: 'Acknowledge' }))
+    backend.alerts = backend.alerts.map((alert) => ({ ...alert, status: 'resolved' as const }))
+    const dialog = await screen.findByRole('dialog')
+    await user.click(within(dialog).getByRole('button', { name: 'Acknowledge' }))
+    expect(await screen.findByText('This alert is already resolved.')).toBeInTheDocument()
+  })
+
+  it.each<[Role, boolean]>([
+    ['viewer', false],
+    ['staff', true],
+    ['owner', true],
+  ])('offers a %s to acknowledge: %s', async (role, offered) => {
+    const backend = withAlerts({})
+    backend.me = aMe(role)
+    openFirst(backend)
+    await screen.findByRole('heading', { name: 'Counter fridge: too warm' })
+    expect(screen.queryByRole('button', { name: 'Acknowledge' }) !== null).toBe(offered)
+    expect(screen.queryByText(/As a viewer you can look/) !== null).toBe(!offered)
+  })
+
+  it('that does not exist says so', async () => {
+    startBackend()
+    openApp('/o/demo/alerts/00000000-0000-7000-8000-00000000dead')
+    expect(await screen.findByText(/This alert doesn't exist/)).toBeVisible()
+  })
+
+  it('offers another try when it cannot be loaded', async () => {
+    const backend = withAlerts({})
+    server.use(http.get('*/api/v1/orgs/:org/alerts/:id/', () => HttpResponse.error(), { once: true }))
+    const { user } = openFirst(backend)
+    expect(await screen.findByText(/FreshTrack can't be reached/)).toBeVisible()
+    await user.click(screen.getByRole('button', { name: 'Try again' }))
+    expect(await screen.findByRole('heading', { name: 'Counter fridge: too warm' })).toBeVisible()
+  })
+})
