@@ -11,11 +11,10 @@ import math
 from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError, transaction
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from freshtrack import requests
 
@@ -85,9 +84,6 @@ def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None
         headers = _headers(exc)
     else:
         return None
-    set_rollback()
-    if transaction.get_connection().in_atomic_block:
-        transaction.set_rollback(True)
     return Response(body, status=body["status"], headers=headers, content_type=PROBLEM_JSON)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any, ClassVar, cast
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from rest_framework import generics
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from organizations.models import Membership, Organization, User
 from organizations.permissions import MayDo
@@ -40,6 +42,7 @@ class OrganizationScoped(generics.GenericAPIView[Any]):
     may: ClassVar[dict[str, str]] = {}
     membership: Membership
     _scope: ExitStack
+    _in_scope: bool
 
     @property
     def organization(self) -> Organization:
@@ -52,9 +55,16 @@ class OrganizationScoped(generics.GenericAPIView[Any]):
         return cast("User", self.request.user)
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """One transaction around the whole answer: rolled back by `problem_response` when it is an error."""
+        """One transaction around the whole answer."""
         with ExitStack() as self._scope:
+            self._in_scope = False
             return super().dispatch(request, *args, **kwargs)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """An error answer means that nothing was changed."""
+        if self._in_scope:
+            transaction.set_rollback(True)
+        return super().handle_exception(exc)
 
     def perform_authentication(self, request: Request) -> None:
         """Who is it, which organization; then everything else happens inside it."""
@@ -68,6 +78,7 @@ class OrganizationScoped(generics.GenericAPIView[Any]):
         request.membership = membership  # type: ignore[attr-defined]
         origin = Origin(via="api", address=request.META.get("REMOTE_ADDR") or "")
         self._scope.enter_context(acting_in(membership.organization, by=request.user, origin=origin))
+        self._in_scope = True
 
     def get_queryset(self) -> QuerySet[Any]:
         """The view's queryset, of this organization only."""
