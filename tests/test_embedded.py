@@ -74,6 +74,10 @@ def owner(home: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
+    # What the last one left in the temporary folder; a next start would have removed it.
+    sockets = remains(home)
+    if sockets is not None:
+        shutil.rmtree(sockets, ignore_errors=True)
 
 
 def pids_of(owner: subprocess.Popen[str]) -> list[int]:

@@ -142,7 +142,7 @@ class Supervisor:
                     f"FreshTrack didn't get ready within {READY_SECONDS:.0f} s ({answer}): "
                     f"see the logs in {self.installation.logs}."
                 )
-            time.sleep(0.1)
+            time.sleep(0.3)
 
     def _announce(self, seconds: float) -> None:
         home = self.installation.home

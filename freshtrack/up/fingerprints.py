@@ -45,6 +45,12 @@ def of_web_app(frontend: Path) -> str:
     return of_files(_files(frontend, without=NOT_SOURCES))
 
 
+def python_sources() -> list[Path]:
+    """The modules of our own rooms (not tests, not packages)."""
+    rooms = [path.parent for path in sorted(CHECKOUT.glob("*/__init__.py")) if path.parent.name != "tests"]
+    return [path for room in rooms for path in _files(room) if path.suffix == ".py"]
+
+
 def _files(folder: Path, *, without: Iterable[str] = ()) -> Iterator[Path]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.name in without:
