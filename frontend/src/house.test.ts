@@ -50,3 +50,17 @@ it('has types in step with openapi.json', async () => {
   const kept = readFileSync(join(SRC, 'shared', 'api', 'schema.d.ts'), 'utf8')
   expect(kept.endsWith(types), 'run `npm run generate`').toBe(true)
 })
+
+it('has a lock file that every npm and every platform accepts', () => {
+  const lock = JSON.parse(readFileSync(join(SRC, '..', 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { resolved?: string; optionalDependencies?: Record<string, string> }>
+  }
+  const installed = Object.keys(lock.packages)
+  // npm 11 refuses a lock file that lacks the builds for other platforms; npm 10 would install none of them there.
+  const missing = Object.values(lock.packages)
+    .flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies))
+    .filter((name) => !installed.some((path) => path.endsWith(`node_modules/${name}`)))
+  expect(missing).toEqual([])
+  // Addresses of registries are the installer's business.
+  expect(Object.values(lock.packages).filter(({ resolved }) => resolved?.startsWith('http'))).toEqual([])
+})
