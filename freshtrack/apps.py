@@ -1,6 +1,7 @@
-"""Registers the system checks of freshtrack/checks.py."""
+"""Registers the system checks of freshtrack/checks.py, and the site that staff work in."""
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 from django.core.checks import Tags, register
 
 from freshtrack import checks
@@ -13,3 +14,10 @@ class FrameConfig(AppConfig):
     def ready(self) -> None:
         register(checks.runtime_login_obeys_row_security, Tags.database)
         register(checks.public_url_is_https, Tags.security, deploy=True)
+
+
+class StaffConfig(AdminConfig):
+    """Django's admin with our site, see Note [Staff and row security] in organizations/staff.py."""
+
+    default = False
+    default_site = "organizations.staff.StaffSite"

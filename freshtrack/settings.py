@@ -30,9 +30,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "daphne",  # first: its runserver replaces Django's
-    "unfold",  # before admin, whose templates it overrides
+    "unfold.apps.BasicAppConfig",  # before admin, whose templates it overrides; the default would bring its own site
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "freshtrack.apps.StaffConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -308,6 +308,12 @@ UNFOLD = {
     "SITE_SYMBOL": "thermostat",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": f"{STATIC_URL}spa/favicon.svg"}],
+    "STYLES": [f"{STATIC_URL}staff/staff.css"],
+    "DASHBOARD_CALLBACK": "freshtrack.staff.dashboard",
+    "COMMAND": {"search_callback": "freshtrack.staff.search"},
+    "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "freshtrack.staff.navigation"},
     "COLORS": {
         "primary": {
             "50": "240 249 255",

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path, re_path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from alerts import urls as alerts_urls
@@ -25,6 +26,7 @@ def no_such_address(request: HttpRequest, path: str = "") -> JsonResponse:
 urlpatterns = [
     path("health/live", health.live),
     path("health/ready", health.ready),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),  # people type it without the slash
     path("admin/", admin.site.urls),
     path("_allauth/", include("allauth.headless.urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -22,6 +22,7 @@ from django.db.models import F
 from django.utils import timezone
 from kombu.exceptions import OperationalError as KombuError
 
+from freshtrack.errors import DomainError
 from notifications.channels import Refused
 from notifications.channels.email import sending as email_sending
 from notifications.models import ContactKind, ContactMethod, Notification, NotificationStatus
@@ -38,6 +39,12 @@ LONGEST_RETRY_S: Final = 900.0
 SWEEP_AT_ONCE: Final = 200
 
 _SENDERS: Final = {ContactKind.EMAIL: email_sending.send}
+
+
+class NotFailed(DomainError):
+    """The message needs no second promise."""
+
+    code = "not_failed"
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,19 @@ def promise(message: Message, *, dedupe_key: str, at: datetime) -> Notification 
         return None
     events.afterwards(lambda: ring(str(row.pk)))
     return row
+
+
+def resend(*, notification: Notification, at: datetime) -> None:
+    """Promise a failed or dead message once more, with all its attempts; the bell rings on commit. In a transaction.
+
+    Raises NotFailed if it is on its way or was sent: the person would be told twice.
+    """
+    promised = Notification.objects.filter(
+        pk=notification.pk, status__in=[NotificationStatus.FAILED, NotificationStatus.DEAD]
+    ).update(status=NotificationStatus.PROMISED, attempts=0, next_attempt_at=at, claimed_until=None)
+    if not promised:
+        raise NotFailed("Only a message that failed can be sent again.")
+    events.afterwards(lambda: ring(str(notification.pk)))
 
 
 def ring(notification_id: str) -> None:

@@ -1,6 +1,8 @@
-"""Founding an organization and joining it."""
+"""Founding an organization, joining and leaving it."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from django.utils.text import slugify
 
@@ -27,3 +29,10 @@ def join(*, organization: Organization, user: User, role: Role) -> Membership:
         organization=organization, user=user, ended_at=None, defaults={"role": role}
     )
     return membership
+
+
+def leave(*, membership: Membership, at: datetime) -> None:
+    """End a membership; records go on naming the person. Twice is the same as once. Call inside a transaction."""
+    if membership.ended_at is None:
+        membership.ended_at = at
+        membership.save(update_fields=["ended_at"])

@@ -62,3 +62,10 @@ def issue_token(*, user: User, name: str, expires_at: datetime | None = None) ->
         user=user, name=name, expires_at=expires_at, prefix=fresh.prefix, hash=fresh.hash
     )
     return token, fresh.secret
+
+
+def revoke(*, secret: ApiKey | AccessToken, at: datetime) -> None:
+    """Refuse whoever still uses it, within seconds. Twice is the same as once. Call inside a transaction."""
+    if secret.revoked_at is None:
+        secret.revoked_at = at
+        secret.save(update_fields=["revoked_at"])

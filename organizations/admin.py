@@ -1,0 +1,520 @@
+"""Customers, people, memberships, keys and the change log for staff."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+from zoneinfo import available_timezones
+
+from allauth.account.models import EmailAddress
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList as DjangoChangeList
+from django.contrib.auth.admin import UserAdmin
+from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    BooleanRadioFilter,
+    ChoicesCheckboxFilter,
+    DropdownFilter,
+    RangeDateTimeFilter,
+)
+from unfold.decorators import action
+from unfold.forms import AdminPasswordChangeForm, BaseDialogForm, UserChangeForm, UserCreationForm
+from unfold.sections import TemplateSection
+from unfold.views import ChangeList
+
+from organizations import membership, secrets
+from organizations.models import AccessToken, ApiKey, Change, Membership, Organization, User
+from organizations.staff import Figure, ReadOnlyAdmin, ReadOnlyInline, RowForm, StaffAdmin, figures, hidden_by
+from organizations.staff_columns import age, label, labelled, link_to, linked, moment
+from organizations.tenancy import SYSTEM_REASONS
+
+ZONES = available_timezones()
+_UserAdmin: Any = UserAdmin  # its types know no columns that are functions
+
+figures.append(Figure("members", lambda: Membership.objects.current()))
+
+
+def known_time_zone(value: str) -> str:
+    """An IANA name that this server knows.
+
+    Raises ValidationError for anything else.
+    """
+    if value not in ZONES:
+        raise forms.ValidationError("Not a known time zone. Use an IANA name such as Europe/Berlin.")
+    return value
+
+
+class MembershipInline(ReadOnlyInline):
+    model = Membership
+    fields = (linked("user"), labelled("role"), moment("created_at", "Since"), moment("ended_at", "Ended"))
+    show_change_link = True
+    verbose_name_plural = "members"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        """Current ones first."""
+        rows: QuerySet[Membership] = super().get_queryset(request)
+        return rows.select_related("user").order_by(F("ended_at").desc(nulls_first=True), "pk")
+
+
+class OrganizationForm(RowForm):
+    def clean_time_zone(self) -> str:
+        """A known zone."""
+        return known_time_zone(self.cleaned_data["time_zone"])
+
+
+class CountingList(ChangeList):
+    """Counts what each organization on the page has."""
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Organization]:
+        """With a number for each figure."""
+        return counted(DjangoChangeList.get_queryset(self, request, exclude_parameters))
+
+
+def counted(organizations: QuerySet[Organization]) -> QuerySet[Organization]:
+    """The organizations with a number for each figure."""
+    for figure in figures:
+        count = (
+            figure.rows()
+            .order_by()
+            .filter(organization=OuterRef("pk"))
+            .values("organization")
+            .annotate(number=Count("pk"))
+            .values("number")
+        )
+        organizations = organizations.annotate(
+            **{figure.column: Coalesce(Subquery(count, output_field=IntegerField()), 0)}
+        )
+    return organizations
+
+
+def figure_link(organization: Organization, figure: Figure) -> SafeString:
+    """The number, linked to the list of what it counts."""
+    count = getattr(organization, figure.column)
+    rows = figure.rows().model._meta
+    query = "&".join(part for part in (urlencode({"organization__id__exact": organization.pk}), figure.query) if part)
+    address = f"{reverse(f'admin:{rows.app_label}_{rows.model_name}_changelist')}?{query}"
+    text = label("critical", str(count)) if figure.alarming and count else count
+    return format_html('<a href="{}" class="text-link">{}</a>', address, text)
+
+
+@admin.register(Organization)
+class OrganizationAdmin(StaffAdmin):
+    """No page to add one: an organization is founded where its rules are laid too, or it would watch over nothing."""
+
+    form = OrganizationForm
+    entity = "organization"
+    inlines = (MembershipInline,)
+    list_filter = (hidden_by("deleted_at"), ("created_at", RangeDateTimeFilter))
+    search_fields = ("name", "slug", "email")
+    search_help_text = "Name, slug or invoice address"
+    ordering = ("name", "pk")
+    readonly_fields = ("slug", "number", "in_numbers", moment("created_at"), moment("deleted_at"), "records")
+    fieldsets = (
+        (None, {"fields": ("name", "slug", "email", "time_zone")}),
+        ("What it has", {"fields": ("in_numbers", "records")}),
+        ("About the row", {"fields": (("number", moment("created_at"), moment("deleted_at")),)}),
+    )
+    actions_detail = ("add_member",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody."""
+        return False
+
+    def name_of(self, row: Organization) -> str:
+        """Its name."""
+        return row.name
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Lists count."""
+        return CountingList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Organization | None:
+        """The page counts too."""
+        found: Organization | None = super().get_object(request, object_id, from_field)
+        return found and counted(Organization.objects.filter(pk=found.pk)).first()
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """A column for each figure."""
+        return ["name", "slug", *(_figure_column(figure) for figure in figures), "state", age("created_at", "Since")]
+
+    @admin.display(description="State")
+    def state(self, row: Organization) -> SafeString:
+        """Deleted or not."""
+        return label("in use" if row.deleted_at is None else "removed")
+
+    @admin.display(description="Now")
+    def in_numbers(self, row: Organization) -> SafeString:
+        """All figures in one line."""
+        parts = ((figure.name, figure_link(row, figure)) for figure in figures)
+        return format_html_join("", '<span class="inline-block mr-6">{} {}</span>', parts)
+
+    @admin.display(description="Lists")
+    def records(self, row: Organization) -> SafeString:
+        """Where else to look."""
+        query = urlencode({"organization__id__exact": row.pk})
+        pages = (
+            ("all alerts", "alerts_alert"),
+            ("rules", "alerts_alertrule"),
+            ("notifications", "notifications_notification"),
+            ("gateways", "sensors_gateway"),
+            ("API keys", "organizations_apikey"),
+            ("change log", "organizations_change"),
+        )
+        links = ((reverse(f"admin:{page}_changelist"), query, words) for words, page in pages)
+        return format_html_join("", '<a href="{}?{}" class="text-link inline-block mr-6">{}</a>', links)
+
+    @action(description="Add member", icon="person_add", permissions=["organizations.add_membership"])
+    def add_member(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """To the form, with the organization chosen."""
+        return HttpResponseRedirect(f"{reverse('admin:organizations_membership_add')}?organization={object_id}")
+
+
+def _figure_column(figure: Figure) -> Any:
+    def show(row: Organization) -> SafeString:
+        return figure_link(row, figure)
+
+    show.__name__ = figure.column
+    return admin.display(description=figure.name.capitalize())(show)
+
+
+class PersonCreationForm(UserCreationForm):
+    class Meta:
+        model = User
+        fields = ("email", "name")
+
+    def clean_email(self) -> str:
+        """Addresses are stored in small letters; the database refuses a second one that differs only in case."""
+        email = User.objects.normalize_email(self.cleaned_data["email"]).lower()
+        if User.objects.filter(email__iexact=email).exists():
+            raise forms.ValidationError("Somebody has this address already.")
+        return email
+
+
+class PersonChangeForm(UserChangeForm):
+    class Meta:
+        model = User
+        fields = "__all__"
+
+    def clean_time_zone(self) -> str:
+        """A known zone."""
+        return known_time_zone(self.cleaned_data["time_zone"])
+
+
+class PersonMembershipInline(ReadOnlyInline):
+    model = Membership
+    fields = (linked("organization"), labelled("role"), moment("created_at", "Since"), moment("ended_at", "Ended"))
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        """Current ones first."""
+        rows: QuerySet[Membership] = super().get_queryset(request)
+        return rows.select_related("organization").order_by(F("ended_at").desc(nulls_first=True), "pk")
+
+
+class EmailAddressInline(ReadOnlyInline):
+    model = EmailAddress
+    fields = ("email", "verified", "primary")
+    ordering = ("email", "pk")
+
+
+@admin.register(User)
+class PersonAdmin(_UserAdmin, StaffAdmin):
+    """People: customers' members and our staff. Only a superuser touches the accounts and the rights of staff."""
+
+    form = PersonChangeForm
+    add_form = PersonCreationForm
+    change_password_form = AdminPasswordChangeForm
+    inlines = (PersonMembershipInline, EmailAddressInline)
+    # A new address must be proved by its owner, so it is changed in the app.
+    fixed_fields = ("email",)
+    list_display = (
+        "email",
+        "name",
+        "is_staff",
+        "is_active",
+        age("last_login", "Last seen"),
+        age("date_joined", "Since"),
+    )
+    list_filter = (("is_active", BooleanRadioFilter), ("is_staff", BooleanRadioFilter))
+    search_fields = ("email", "name")
+    ordering = ("email", "pk")
+    filter_horizontal = ("groups",)
+    readonly_fields = (moment("last_login"), moment("date_joined", "Joined"))
+    RIGHTS: ClassVar = ("is_staff", "is_superuser", "groups", "user_permissions")
+    fieldsets = (
+        (None, {"fields": ("email", "name", "password", "time_zone", "language")}),
+        ("What they may do here", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+        ("About the row", {"fields": ((moment("last_login"), moment("date_joined", "Joined")),)}),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)
+
+    def name_of(self, row: User) -> str:
+        """The name with the address."""
+        return f"{row.name} ({row.email})" if row.name else row.email
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A member of staff can't take over another's account."""
+        allowed = bool(super().has_change_permission(request, obj))
+        if isinstance(obj, User) and (obj.is_staff or obj.is_superuser):
+            return allowed and bool(request.user.is_superuser)
+        return allowed
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Rights are given by superusers."""
+        rights = [] if request.user.is_superuser else self.RIGHTS
+        return [*super().get_readonly_fields(request, obj), *rights]
+
+
+class MembershipForm(RowForm):
+    def clean(self) -> dict[str, Any]:
+        """Once at a time."""
+        values = super().clean() or self.cleaned_data
+        person, organization = values.get("user"), values.get("organization")
+        if person and organization and Membership.objects.current().filter(user=person, organization=organization):
+            self.add_error("user", "This person is a member already.")
+        return values
+
+
+@admin.register(Membership)
+class MembershipAdmin(StaffAdmin):
+    form = MembershipForm
+    entity = "membership"
+    fixed_fields = ("organization", "user")
+    autocomplete_fields = ("organization", "user")
+    list_display = (
+        "person",
+        linked("organization"),
+        labelled("role"),
+        age("created_at", "Since"),
+        moment("ended_at", "Ended"),
+    )
+    list_filter = (
+        hidden_by("ended_at", in_use="Current", hidden="Ended"),
+        ("role", ChoicesCheckboxFilter),
+        ("organization", AutocompleteSelectFilter),
+    )
+    list_select_related = ("organization", "user")
+    search_fields = ("user__email", "user__name", "organization__name", "organization__slug")
+    ordering = ("-pk",)
+    readonly_fields = (moment("created_at", "Since"), moment("ended_at", "Ended"))
+    fields = ("organization", "user", "role", moment("created_at", "Since"), moment("ended_at", "Ended"))
+    actions = ("end",)
+
+    def name_of(self, row: Membership) -> str:
+        """Who, where."""
+        return f"{row.user.get_full_name()} in {row.organization.name}"
+
+    @admin.display(description="Person", ordering="user__email")
+    def person(self, row: Membership) -> str:
+        """Who."""
+        return f"{row.user.name} ({row.user.email})" if row.user.name else row.user.email
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """What has ended stays as it was."""
+        over = ["role"] if isinstance(obj, Membership) and obj.ended_at else []
+        return [*super().get_readonly_fields(request, obj), *over]
+
+    @action(description="End membership", permissions=["change"])
+    def end(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
+        """Sockets and requests are refused within seconds."""
+        now = timezone.now()
+        self.carry_out(request, queryset, lambda row: membership.leave(membership=row, at=now), done="Ended")
+
+
+class SecretAdmin(ReadOnlyAdmin):
+    """What programs sign in with: never the secret (we don't have it), never its hash."""
+
+    actions = ("revoke",)
+    actions_detail = ("revoke_this",)
+
+    @admin.display(description="Begins with")
+    def beginning(self, row: ApiKey | AccessToken) -> str:
+        """To recognise it by."""
+        return f"{row.prefix}…"
+
+    @admin.display(description="State")
+    def state(self, row: ApiKey | AccessToken) -> SafeString:
+        """Usable or why not."""
+        if row.revoked_at is not None:
+            return label("revoked")
+        return label("expired" if row.expires_at is not None and row.expires_at <= timezone.now() else "usable")
+
+    def _revoke(self, request: HttpRequest, rows: Any) -> None:
+        now = timezone.now()
+        self.carry_out(request, rows, lambda row: secrets.revoke(secret=row, at=now), done="Revoked")
+
+    @action(description="Revoke", permissions=["action"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Those chosen in the list."""
+        self._revoke(request, queryset)
+
+    @action(
+        description="Revoke",
+        icon="key_off",
+        permissions=["action"],
+        dialog={
+            "title": "Revoke it for good?",
+            "description": "Whoever still uses it is refused within seconds.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Revoke",
+        },
+    )
+    def revoke_this(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        """The one on the page."""
+        self._revoke(request, self.get_queryset(request).filter(pk=object_id))
+        return self.back_to(request, object_id)
+
+
+_TIMES = (moment("created_at"), moment("expires_at"), moment("revoked_at"), moment("last_used_at"))
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(SecretAdmin):
+    entity = "api_key"
+    list_display = (
+        "name",
+        "beginning",
+        linked("organization"),
+        "scopes",
+        "state",
+        age("last_used_at"),
+        moment("created_at"),
+    )
+    list_filter = (
+        hidden_by("revoked_at", in_use="Not revoked", hidden="Revoked"),
+        ("organization", AutocompleteSelectFilter),
+    )
+    list_select_related = ("organization", "created_by")
+    search_fields = ("name", "prefix", "organization__name", "organization__slug")
+    ordering = ("-pk",)
+    fieldsets = (
+        (None, {"fields": ("name", "beginning", linked("organization"), "scopes", "state")}),
+        ("When and who", {"fields": (*_TIMES, linked("created_by"))}),
+    )
+
+    def name_of(self, row: ApiKey) -> str:
+        """Its name and beginning."""
+        return f"{row.name} ({row.prefix}…)"
+
+
+@admin.register(AccessToken)
+class AccessTokenAdmin(SecretAdmin):
+    list_display = ("name", "beginning", linked("user"), "state", age("last_used_at"), moment("created_at"))
+    list_filter = (hidden_by("revoked_at", in_use="Not revoked", hidden="Revoked"),)
+    list_select_related = ("user",)
+    search_fields = ("name", "prefix", "user__email", "user__name")
+    ordering = ("-pk",)
+    fieldsets = ((None, {"fields": ("name", "beginning", linked("user"), "state")}), ("When", {"fields": _TIMES}))
+
+    def name_of(self, row: AccessToken) -> str:
+        """Its name and beginning."""
+        return f"{row.name} ({row.prefix}…)"
+
+
+class EntityFilter(DropdownFilter):
+    title = "kind of row"
+    parameter_name = "entity"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The entities of all pages; an alert's events have no page of their own."""
+        pages = model_admin.admin_site._registry.values()
+        names = {"alert_event", *(page.entity for page in pages if getattr(page, "entity", ""))}
+        return [(name, name.replace("_", " ").capitalize()) for name in sorted(names)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Change]) -> QuerySet[Change]:
+        """Of one kind."""
+        return queryset.filter(entity=self.value()) if self.value() else queryset
+
+
+class ViaFilter(DropdownFilter):
+    title = "way"
+    parameter_name = "via"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Doors, and programs of our own."""
+        return [(via, via.capitalize()) for via in ("api", "socket", "task", "shell", *SYSTEM_REASONS)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Change]) -> QuerySet[Change]:
+        """Through one."""
+        return queryset.filter(via=self.value()) if self.value() else queryset
+
+
+class BeforeAndAfter(TemplateSection):
+    """The changed columns of one row of the log."""
+
+    template_name = "admin/organizations/change/before_and_after.html"
+
+
+@admin.register(Change)
+class ChangeAdmin(ReadOnlyAdmin):
+    """Who changed what, newest first. A row unfolds; it has no page, which the table has no index for."""
+
+    list_display = (moment("at"), linked("organization"), "what", "how", "who", "way", "columns")
+    list_display_links = None
+    list_filter = (
+        ("organization", AutocompleteSelectFilter),
+        EntityFilter,
+        ViaFilter,
+        ("at", RangeDateTimeFilter),
+    )
+    list_sections = (BeforeAndAfter,)
+    list_select_related = ("organization",)
+    search_fields = ("entity_id",)
+    search_help_text = "Id of the row, id of the request, or e-mail address of who changed it"
+    ordering = ("-at", "-id")  # the key of the partitions
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
+        """With the address of who did it: the log keeps only an id, which outlives the account."""
+        rows: QuerySet[Change] = super().get_queryset(request)
+        person = User.objects.filter(pk=OuterRef("actor_id")).values("email")
+        return rows.annotate(actor_email=Subquery(person))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Change], search_term: str
+    ) -> tuple[QuerySet[Change], bool]:
+        """Ids are looked up whole; people by a part of their address."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        people = list(User.objects.filter(email__icontains=term).order_by("pk").values_list("pk", flat=True)[:50])
+        return queryset.filter(Q(entity_id=term) | Q(request_id=term) | Q(actor_id__in=people)), False
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> None:
+        """There is no page of one change."""
+
+    @admin.display(description="Row")
+    def what(self, row: Change) -> SafeString:
+        """Its kind; the id is in the tooltip."""
+        return format_html('<span title="{}">{}</span>', row.entity_id, row.entity.replace("_", " "))
+
+    @admin.display(description="Change", ordering="action")
+    def how(self, row: Change) -> SafeString:
+        """Made, changed or removed."""
+        return label(row.action)
+
+    @admin.display(description="By")
+    def who(self, row: Any) -> SafeString | str:
+        """A person, or nobody: readings and tasks."""
+        if row.actor_id is None:
+            return "–"
+        return link_to(User(pk=row.actor_id, email=row.actor_email), row.actor_email) if row.actor_email else "unknown"
+
+    @admin.display(description="Way")
+    def way(self, row: Change) -> str:
+        """Through which door, and from where."""
+        return f"{row.via} {row.address}".strip()
+
+    @admin.display(description="Columns")
+    def columns(self, row: Change) -> str:
+        """Which were changed; all of them when it was made or removed."""
+        names = list(row.changes)
+        return ", ".join(names) if row.action == "update" and len(names) <= 4 else f"{len(names)}"
