@@ -10,14 +10,14 @@ from ingest.simulator.roster import DemoSite, DemoUnit
 FIRST_AFTER: Final = timedelta(seconds=5)
 # The show unit is above 8 °C some 15 s after its door opens; its critical rule waits 20 s. It is below 7 °C again some
 # 20 s after the door was shut, and the rule wants that for 20 s.
-DOOR_OPEN: Final = timedelta(seconds=45)
+DOOR_OPEN: Final = timedelta(seconds=40)
 PROBE_FAULT: Final = timedelta(seconds=60)
 # A sensor is offline after three expected intervals of a minute, so it shows as offline for a minute or two.
 GATEWAY_SILENCE: Final = timedelta(minutes=5)
 # Long enough for the default rules, which wait 15 to 45 minutes, to speak; a visitor meets it after an hour or so.
 COMPRESSOR_FAILURE: Final = timedelta(hours=3)
-COMPRESSOR_SLOT: Final = 15
-COMPRESSOR_EVERY: Final = 90  # slots
+COMPRESSOR_SLOT: Final = 12
+COMPRESSOR_EVERY: Final = 72  # slots
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -52,7 +52,7 @@ class Command(BaseCommand):
             "--history", type=not_negative, default=24.0, help="hours of past readings for new sensors (default: 24)"
         )
         parser.add_argument(
-            "--excursion-every", type=not_negative, default=4.0, help="minutes between excursions, 0: none (default: 4)"
+            "--excursion-every", type=not_negative, default=5.0, help="minutes between excursions, 0: none (default: 5)"
         )
         parser.add_argument("--seed", default="1", help="another seed, other doors and other weather (default: 1)")
         parser.add_argument("--duration", type=positive, help="stop after so many seconds")
