@@ -22,10 +22,15 @@ class ScopeSerializer(serializers.Serializer[Any]):
     unit = OwnedField(queryset=Unit.objects.all(), required=False)
     unit_kind = serializers.ChoiceField(choices=UnitKind.choices, required=False)
 
+    def to_internal_value(self, data: Any) -> Any:
+        """A misspelt scope must not become the whole organization."""
+        if isinstance(data, dict) and not set(data) <= set(self.fields):
+            raise serializers.ValidationError("Give at most one of site, area, unit, unit_kind.")
+        return super().to_internal_value(data)
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """One scope a rule."""
-        unknown = set(self.initial_data if hasattr(self, "initial_data") else {}) - set(self.fields)
-        if len(attrs) > 1 or unknown:
+        if len(attrs) > 1:
             raise serializers.ValidationError("Give at most one of site, area, unit, unit_kind.")
         return attrs
 

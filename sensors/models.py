@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Self, TypeVar
 
 from django.db import models
@@ -158,14 +159,15 @@ class SensorQuerySet(OwnedQuerySet["Sensor"]):
         """Those that weren't retired."""
         return self.filter(retired_at=None)
 
-    def silent(self, *, at: object) -> Self:
+    def silent(self, *, at: datetime) -> Self:
         """Online ones whose newest reading is older than three of their intervals."""
+        three_intervals = models.ExpressionWrapper(
+            models.F("expected_interval_s") * models.Value(timedelta(seconds=3)), output_field=models.DurationField()
+        )
         return self.filter(
             status=SensorStatus.ONLINE,
-            last_reading_at__lt=models.Value(at, output_field=models.DateTimeField())
-            - models.ExpressionWrapper(
-                models.F("expected_interval_s") * models.Value("3 seconds", output_field=models.DurationField()),
-                output_field=models.DurationField(),
+            last_reading_at__lt=models.ExpressionWrapper(
+                models.Value(at) - three_intervals, output_field=models.DateTimeField()
             ),
         )
 

@@ -30,7 +30,12 @@ def body(count: int = 1, **changes: Any) -> dict[str, Any]:
     moment = timezone.now() - timedelta(minutes=5)
     return {
         "readings": [
-            {"sensor": "S", "recorded_at": (moment + timedelta(milliseconds=i)).isoformat(), "temperature": 3.4, **changes}
+            {
+                "sensor": "S",
+                "recorded_at": (moment + timedelta(milliseconds=i)).isoformat(),
+                "temperature": 3.4,
+                **changes,
+            }
             for i in range(count)
         ]
     }
@@ -71,7 +76,9 @@ async def test_a_slash_at_the_end_makes_no_difference(client: httpx.AsyncClient)
 
 
 async def test_refused_readings_are_named_and_the_others_stored(client: httpx.AsyncClient) -> None:
-    mixed = {"readings": body(1)["readings"] + body(1, temperature="warm")["readings"] + body(1, sensor="T")["readings"]}
+    mixed = {
+        "readings": body(1)["readings"] + body(1, temperature="warm")["readings"] + body(1, sensor="T")["readings"]
+    }
     answer = (await client.post(PATH, json=mixed)).json()
     assert (answer["accepted"], answer["duplicates"]) == (2, 0)
     assert [(r["index"], r["code"]) for r in answer["rejected"]] == [(1, "invalid")]
@@ -128,7 +135,9 @@ async def test_a_broken_body_gets_a_clear_error_and_stores_nothing(
 
 async def test_twenty_thousand_readings_at_once_are_too_many(client: httpx.AsyncClient) -> None:
     # Written short, so that the number and not the size is what is too much.
-    few_bytes = b'{"readings":[' + b",".join([b'{"sensor":"S","recorded_at":"2026-11-20T12:00:00Z","battery":1}'] * 20_000)
+    few_bytes = b'{"readings":[' + b",".join(
+        [b'{"sensor":"S","recorded_at":"2026-11-20T12:00:00Z","battery":1}'] * 20_000
+    )
     answer = await client.post(PATH, content=few_bytes + b"]}")
     assert problem(answer) == (413, "too_many_readings")
     assert await count_readings() == 0

@@ -292,9 +292,7 @@ class TestJudging:
             assert list(Alert.objects.values_list("kind", "value")) == [("humidity", 95.0)]
 
 
-def test_open_screens_are_told_after_the_commit(
-    watched: Sensor, django_capture_on_commit_callbacks: Any
-) -> None:
+def test_open_screens_are_told_after_the_commit(watched: Sensor, django_capture_on_commit_callbacks: Any) -> None:
     with events.collecting() as afterwards, django_capture_on_commit_callbacks(execute=True):
         post(watched.organization, *warm(until=30))
     told = afterwards.events[watched.organization.pk]

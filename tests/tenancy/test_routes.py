@@ -87,9 +87,7 @@ def test_there_are_routes_and_each_is_scoped() -> None:
 
 
 def test_each_call_has_a_line_in_the_permission_table() -> None:
-    missing = [
-        f"{method} {route.path}" for route, method, action in CALLS if route.view.may.get(action) not in TABLE
-    ]
+    missing = [f"{method} {route.path}" for route, method, action in CALLS if route.view.may.get(action) not in TABLE]
     assert missing == []
 
 
