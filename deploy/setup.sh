@@ -16,7 +16,7 @@ attached() {
   local program
   program=$(command -v "$1") || fail "The command '$1' is missing."
   shift
-  "${interpreter:-$PY}" -I -S freshtrack/embedded/launcher.py 15 "$BASHPID" -1 -1 -1 "$(realpath -s "$program")" "$@"
+  "$PY" -I -S freshtrack/embedded/launcher.py 15 "$BASHPID" -1 -1 -1 "$(realpath -s "$program")" "$@"
 }
 
 # --- Python packages ---------------------------------------------------------------------------------------------
@@ -56,7 +56,6 @@ install() {
     install_packages "$@"
     printf '%s' "$wanted" >"$stamp"
     say "  Python packages installed in $((SECONDS - began)) s"
-    unset interpreter
   fi
   exec 9<&-
 }

@@ -108,8 +108,8 @@ class Stack:
     def _services(self) -> dict[str, tuple[services.Service, Callable[[Child], bool]]]:
         return {
             "web": (services.web(self.port), lambda child: _alive(self.port)),
-            "worker": (services.worker(), lambda child: " ready." in child.output()),
-            "beat": (services.beat(), lambda child: "beat: Starting" in child.output()),
+            "worker": (services.worker(), lambda child: services.worker().ready_words in child.output()),
+            "beat": (services.beat(), lambda child: services.beat().ready_words in child.output()),
             "simulator": (services.simulator(), lambda child: True),
         }
 

@@ -11,7 +11,7 @@ from types import FrameType
 from freshtrack.embedded import Embedded, EmbeddedError, launcher, secret_key
 from freshtrack.embedded.servers import DATABASE
 from freshtrack.up import database, services, web_app
-from freshtrack.up.children import Children
+from freshtrack.up.children import Child, Children
 from freshtrack.up.console import Console
 from freshtrack.up.installation import CHECKOUT, Hold, Installation, UpError, check_node, check_port, from_environment
 from freshtrack.up.jobs import Schedule
@@ -34,6 +34,7 @@ class Supervisor:
         self.children = Children()
         self.servers: Embedded | None = None
         self.stop_asked_at: float | None = None
+        self.beginners: list[tuple[Child, str]] = []
 
     def run(self) -> int:
         """Returns the exit status: 0 when asked to stop, 1 when something is wrong."""
@@ -120,20 +121,25 @@ class Supervisor:
 
     def _start_service(self, service: services.Service, environment: dict[str, str]) -> None:
         if self.stop_asked_at is None:
-            self.children.start(
+            child = self.children.start(
                 service.name,
                 service.command,
                 log=self.installation.logs / f"{service.log}.log",
                 environment=services.environment_of_services(environment),
                 folder=CHECKOUT,
             )
+            # A heartbeat of an earlier run may make the worker look well before it has begun.
+            if service.ready_words and environment.get("LOG_LEVEL", "INFO") in ("DEBUG", "INFO"):
+                self.beginners.append((child, service.ready_words))
 
     def _wait_until_ready(self, started: float) -> None:
         answer = ""
         while self.stop_asked_at is None:
             self._check_children()
             ready, answer = _health(self.installation.port)
-            if ready:
+            self.beginners = [(child, words) for child, words in self.beginners if words not in child.output()]
+            answer = answer or ", ".join(child.name for child, _ in self.beginners)
+            if ready and not self.beginners:
                 self.console.done("services ready", time.monotonic() - started)
                 return
             self.console.status(f"waiting for the services {time.monotonic() - started:.0f} s ({answer})")

@@ -15,6 +15,7 @@ from freshtrack.up import guard
 
 # How long a process may take to finish what it is doing: the longest is a worker in the middle of an e-mail.
 GRACE_SECONDS = 20.0
+ASK_AGAIN_SECONDS = 3.0
 
 
 @dataclass
@@ -95,12 +96,15 @@ class Children:
 
     def stop(self, grace_seconds: float = GRACE_SECONDS) -> list[str]:
         """Ask all to end, kill those that don't within the grace. Returns the names of those that had to be killed."""
-        for child in self._all:
-            # Not to the whole group: a worker lets its pool finish, which a signal to the pool would prevent.
-            child.process.send_signal(signal.SIGTERM)
         end = time.monotonic() + grace_seconds
-        processes.wait_until(lambda: not any(child.running() for child in self._all), seconds=grace_seconds)
-        killed = [child.name for child in self._all if child.running() and time.monotonic() >= end]
+        while any(child.running() for child in self._all) and time.monotonic() < end:
+            # Asked more than once: beat loses a signal that comes while it asks the database what is due.
+            for child in self._all:
+                # Not the whole group: a worker lets its pool finish, which a signal to the pool would prevent.
+                child.process.send_signal(signal.SIGTERM)
+            patience = min(ASK_AGAIN_SECONDS, end - time.monotonic())
+            processes.wait_until(lambda: not any(child.running() for child in self._all), seconds=patience)
+        killed = [child.name for child in self._all if child.running()]
         self.kill()
         return killed
 

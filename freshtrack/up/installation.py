@@ -116,6 +116,8 @@ class Hold:
 
         processes.wait_until(free_or_running, seconds=PREDECESSOR_SECONDS)
         if not self._locked():
+            os.close(self._lock)
+            self._lock = -1
             other = self._read()
             raise UpError(
                 f"FreshTrack already runs in {home} (process {other.get('pid', '?')}, port {other.get('port', '?')}): "
@@ -124,7 +126,9 @@ class Hold:
         self.note("running")
 
     def note(self, state: str) -> None:
-        """Tell others how far we are: `running` or `stopping`."""
+        """Tell others how far we are: `running` or `stopping`. Says nothing for a home that isn't ours."""
+        if self._lock < 0:
+            return
         with contextlib.suppress(OSError):
             content = {"pid": os.getpid(), "port": self._installation.port, "state": state}
             self._state.write_text(json.dumps(content))

@@ -13,11 +13,12 @@ SETUP_ONLY = ("MIGRATION_DATABASE_URL",)
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """One process: its name for people, the stem of its log, its command."""
+    """One process: its name for people, the stem of its log, its command, and what it logs when it is ready."""
 
     name: str
     log: str
     command: tuple[str, ...]
+    ready_words: str = ""
 
 
 def web(port: int) -> Service:
@@ -41,6 +42,7 @@ def worker() -> Service:
             *(sys.executable, "-m", "celery", "-A", "freshtrack", "worker"),
             *("--loglevel", "INFO", "--concurrency", "2", *alone),
         ),
+        ready_words=" ready.",
     )
 
 
@@ -50,6 +52,7 @@ def beat() -> Service:
         log="beat",
         # No pid file: it would be left by a kill, and two copies would share it.
         command=(sys.executable, "-m", "celery", "-A", "freshtrack", "beat", "--loglevel", "INFO", "--pidfile="),
+        ready_words="beat: Starting",
     )
 
 
