@@ -173,8 +173,9 @@ run_tests() {
   suite checks 180 bash "$0" check
   suite unit 240 "${pytest[@]}" -n 2 --ignore=tests/tenancy --ignore=tests/flows --ignore=tests/browser
   suite tenancy 120 "${pytest[@]}" -n 2 tests/tenancy
-  suite flows 180 "${pytest[@]}" tests/flows
+  # Flows start the whole product, browsers look at it.
   "$PY" -m freshtrack.up.web_app
+  suite flows 180 "${pytest[@]}" tests/flows
   suite browser 240 "${pytest[@]}" tests/browser
   suite "web app" 120 npm --prefix frontend test
 }
