@@ -116,6 +116,6 @@ def test_a_past_member_is_a_stranger(world: Any) -> None:
 
 
 def test_a_deleted_organization_is_gone(world: Any) -> None:
-    organization, ids = world
+    _, ids = world
     member = MembershipFactory(organization__deleted_at="2026-01-01T00:00:00Z")
     assert call(member.user, ALL[0], "get", (member.organization, ids)) == 404
