@@ -14,7 +14,7 @@ import psycopg
 import pytest
 import redis
 
-from freshtrack.embedded import Embedded, EmbeddedError, adopt_environment, secret_key
+from freshtrack.embedded import Embedded, EmbeddedError, adopt_environment, processes, secret_key
 from freshtrack.embedded.postgres import ROLES, Postgres, binaries
 from freshtrack.embedded.processes import wait_until
 from freshtrack.embedded.servers import DATABASE, InUseError, remains
@@ -186,6 +186,20 @@ def test_the_database_never_runs_as_root_and_has_no_port(home: Path) -> None:
             assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
         # Whoever reaches the socket is the superuser.
         assert servers.postgres.sockets.stat().st_mode & 0o777 == 0o700
+
+
+def test_whoever_runs_the_servers_reaches_what_lies_in_a_folder_of_ours_alone(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    program = closed / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    account = processes.server_account(data=tmp_path / "pg", must_reach=[program])
+
+    # `test` asks as PostgreSQL does for its own files, with access(2).
+    process = processes.start(["/usr/bin/test", "-x", program], log=tmp_path / "log", account=account)
+
+    assert process.wait(10) == 0
 
 
 def test_what_is_committed_is_on_disk_in_an_installation_but_not_in_tests(home: Path) -> None:

@@ -10,7 +10,8 @@ import os
 import sys
 
 PR_SET_PDEATHSIG = 1
-PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
@@ -25,8 +26,10 @@ def die_with_parent(sign: int) -> None:
 def become(uid: int, gid: int, capability: int) -> None:
     """Change to another account. At most one of root's capabilities stays, for the program that comes next as well."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if capability >= 0:
-        libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    # The change of user must not take the capability away, neither from us nor from access(2), with which PostgreSQL
+    # looks for its own files.
+    if capability >= 0 and libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "the kernel refused to keep capabilities")
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)

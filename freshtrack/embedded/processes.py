@@ -16,6 +16,7 @@ from freshtrack.embedded import launcher
 
 CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
+CAP_SETPCAP = 8
 
 # PostgreSQL and Redis append to their logs for ever; a demo machine has no log rotation.
 LOG_KEPT_BYTES = 10 * 1024 * 1024
@@ -143,7 +144,8 @@ def _passing_capability(path: Path, name: str) -> int:
     lines = status.read_text().splitlines() if status.exists() else []
     ours = next((int(line.split()[1], 16) for line in lines if line.startswith("CapPrm:")), 0)
     for capability in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE):
-        if ours & (1 << capability):
+        # CAP_SETPCAP is what the launcher needs to keep one of the others.
+        if ours & (1 << capability) and ours & (1 << CAP_SETPCAP):
             return capability
     raise EmbeddedError(
         f"PostgreSQL refuses to run as root, and the account '{name}' that runs it instead can't enter {path}: "
