@@ -144,7 +144,7 @@ COUNTER_FRIDGE = replace(
     REACH_IN_FRIDGE,
     cut_out=2.0,
     cut_in=3.8,
-    # Enough for a door that stands open for 40 s every five minutes, all day.
+    # Enough for a door that stands open for 35 s every five minutes, all day.
     capacity_w=165,
     coil_j_k=1_200,
     coil_w_k=13,

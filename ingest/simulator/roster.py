@@ -101,7 +101,7 @@ SHOW_RULES = (
         severity="warning",
         delay_s=10,
         hysteresis=0.5,
-        clear_delay_s=20,
+        clear_delay_s=10,
     ),
     DemoRule(
         name="Demo: counter fridge above 8 °C for 20 s",
@@ -111,7 +111,7 @@ SHOW_RULES = (
         severity="critical",
         delay_s=20,
         hysteresis=1.0,
-        clear_delay_s=20,
+        clear_delay_s=10,
     ),
 )
 

@@ -9,8 +9,8 @@ from ingest.simulator.roster import DemoSite, DemoUnit
 
 FIRST_AFTER: Final = timedelta(seconds=5)
 # The show unit is above 8 °C some 15 s after its door opens; its critical rule waits 20 s. It is below 7 °C again some
-# 20 s after the door was shut, and the rule wants that for 20 s.
-DOOR_OPEN: Final = timedelta(seconds=40)
+# 20 s after the door was shut, and the rule wants that for 10 s.
+DOOR_OPEN: Final = timedelta(seconds=35)
 PROBE_FAULT: Final = timedelta(seconds=60)
 # A sensor is offline after three expected intervals of a minute, so it shows as offline for a minute or two.
 GATEWAY_SILENCE: Final = timedelta(minutes=5)

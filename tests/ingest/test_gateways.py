@@ -299,7 +299,7 @@ class TestGateway:
         clock = FakeClock(stop_after=timedelta(minutes=9))
         site = gateway(platform, clock, said, plan=HARBOR_KITCHEN, excursion_every=timedelta(minutes=5))
         site.play(newest=None, history=timedelta(0))
-        assert said.count("Demo counter fridge: door left open begins, for 40 s") == 2
+        assert said.count("Demo counter fridge: door left open begins, for 35 s") == 2
         assert said.count("Demo counter fridge: door left open ends") == 2
         assert "Sandwich prep table: probe fault begins, for 60 s" in said
         assert site.outbox.tally.refused["sensor_fault"] >= 4

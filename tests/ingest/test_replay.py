@@ -11,7 +11,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,8 +21,6 @@ from ingest.replaying import Stopped, replay, shifted
 from tests.ingest.stand_in import Platform, Scripted
 
 FIXTURES = Path(__file__).parent / "fixtures"
-# Real recordings lie beside the checkout on some machines; the project is whole without them.
-RECORDINGS = Path(django_settings.BASE_DIR).parent / "shared" / "data"
 NEW_YORK = ZoneInfo("America/New_York")
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -374,30 +371,3 @@ class TestTheCommand:
         platform.close()
         with pytest.raises(CommandError, match="can't be reached"):
             self.run(*arguments, "--patience", "0.5")
-
-
-REAL = {
-    "timeseries/ruuvi/ruuvi-plots__fridge.csv": ((), 368),
-    "timeseries/berlinger/berlinger_FridgeTag-UL_100800001215_202304201410.log.csv": (
-        ("--timezone", "Asia/Kathmandu"),
-        835,
-    ),
-    "timeseries/berlinger/berlinger_QTag-CLm-doc-LR_RCPJ00010_02_202211090128.log.csv": (("--timezone", "UTC"), 124),
-    "timeseries/berlinger/berlinger_QTag-CLm-doc-LR_RCPJ00010_03_202304201359.log.csv": (("--timezone", "UTC"), 424),
-    "timeseries/nab/NAB__machine_temperature_system_failure.csv": (
-        ("--timezone", "UTC", "--column", "value", "--fahrenheit"),
-        22683,
-    ),
-    "loggers/ibutton/ibutton_vignettes_8a.csv": (("--timezone", "America/Costa_Rica"), 1587),
-    "loggers/ibutton/ibutton_vignettes_10b.csv": (("--timezone", "America/Costa_Rica"), 1587),
-}
-
-
-@pytest.mark.parametrize("name", REAL, ids=lambda name: Path(name).stem[:40])
-def test_real_recordings_go_through(platform: Platform, name: str) -> None:
-    if not RECORDINGS.is_dir():
-        pytest.skip("Real recordings don't lie beside this checkout (shared/data); the fixtures stand for them.")
-    options, count = REAL[name]
-    TestTheCommand.run(str(RECORDINGS / name), "--sensor", "REAL-1", "--url", platform.url, "--key", "k", *options)
-    assert len(platform.stored) == count
-    assert all(-60 < reading["temperature"] < 60 for reading in platform.stored.values())

@@ -377,7 +377,7 @@ class TestTheDemoTellsItsStory:
             opened, resolved = (transition for name, transition in seen if name == rule.name)
             assert isinstance(opened, Opened)
             assert opened.at - start.timestamp() < 60
-            assert resolved.at - start.timestamp() < 115
+            assert resolved.at - start.timestamp() < 100
         assert {name for name, _ in seen} == {rule.name for rule in show.rules}
 
     def test_slots_repeat_the_show_and_vary_the_rest(self) -> None:
