@@ -14,7 +14,6 @@ from organizations.models import Organization
 from organizations.tenancy import OwnedModel, OwnedQuerySet
 from sensors.fields import CentiField
 
-
 _M = TypeVar("_M", bound=models.Model)
 
 

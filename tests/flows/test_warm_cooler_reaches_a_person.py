@@ -200,5 +200,9 @@ async def test_bad_input_is_answered_and_good_readings_go_on(stack: Stack) -> No
 
 def test_the_process_says_whether_it_is_ready(stack: Stack) -> None:
     assert httpx.get(f"{stack.url}/health/live", timeout=5).json() == {"status": "ok"}
-    ready = wait_for(lambda: (r := httpx.get(f"{stack.url}/health/ready", timeout=5)).status_code == 200 and r, seconds=40)
-    assert ready.json() == {"status": "ok", "checks": {"database": "ok", "redis": "ok", "workers": "ok"}}
+
+    def ready() -> dict[str, Any] | None:
+        answer = httpx.get(f"{stack.url}/health/ready", timeout=5)
+        return dict(answer.json()) if answer.status_code == 200 else None
+
+    assert wait_for(ready, seconds=40) == {"status": "ok", "checks": {"database": "ok", "redis": "ok", "workers": "ok"}}
