@@ -213,6 +213,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 # Cookies don't know ports: two installations on one host must not sign each other out.
 SESSION_COOKIE_NAME = "sessionid" if HTTPS else f"sessionid_{PORT}"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+CSRF_FAILURE_VIEW = "freshtrack.errors.csrf_failure"
 
 # --- security ---------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = HTTPS and env.bool("SSL_REDIRECT", default=True)

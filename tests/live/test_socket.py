@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.test import Client
 from django.utils import timezone
 
 from ingest import native, pipeline
@@ -171,6 +174,42 @@ async def test_a_header_carries_the_token_as_well() -> None:
     screen = await Screen(sensor.organization.slug, authorization=f"Bearer {token}").open()
     await screen.next("snapshot")
     await screen.disconnect()
+
+
+@sync_to_async
+def session_of_member() -> tuple[str, str]:
+    """(slug, Cookie header) of somebody who signed in with a browser."""
+    member = MembershipFactory()
+    browser = Client()
+    browser.force_login(member.user)
+    return (
+        member.organization.slug,
+        f"{settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESSION_COOKIE_NAME].value}",
+    )
+
+
+async def test_a_session_cookie_counts_from_our_own_pages_only() -> None:
+    slug, cookie = await session_of_member()
+    for origin in (settings.PUBLIC_URL, None):
+        headers = {"origin": origin} if origin else {}
+        screen = await Screen(slug, cookie=cookie, **headers).open()
+        await screen.next("snapshot")
+        await screen.disconnect()
+    elsewhere = await Screen(slug, cookie=cookie, origin="https://evil.example").open()
+    assert await elsewhere.close_code() == 4401
+
+
+@sync_to_async
+def end_sessions() -> None:
+    Session.objects.all().delete()
+
+
+async def test_an_ended_session_closes_its_screens() -> None:
+    slug, cookie = await session_of_member()
+    screen = await Screen(slug, cookie=cookie).open()
+    await screen.next("snapshot")
+    await end_sessions()
+    assert await screen.close_code() == 4401
 
 
 @sync_to_async
