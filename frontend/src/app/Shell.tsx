@@ -1,10 +1,10 @@
 import { NativeSelect } from '@mantine/core'
-import { IconBell, IconLayoutDashboard, IconUserCircle } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useLocation, useNavigate } from '@tanstack/react-router'
 import { openAlertsQuery } from '@/features/alerts/queries'
 import type { Me } from '@/shared/api/types'
 import { useMember } from '@/shared/member'
+import { IconBell, IconDashboard, IconPerson } from '@/shared/ui/icons'
 import { Logo } from '@/shared/ui/Logo'
 import { useTitleBadge } from '@/shared/ui/useTitle'
 import { ConnectionIndicator } from './ConnectionIndicator'
@@ -56,11 +56,11 @@ function NavLinks({ open }: { open: number }) {
     {
       to: '/o/$org',
       words: 'Dashboard',
-      icon: IconLayoutDashboard,
+      icon: IconDashboard,
       current: pathname === base || pathname === `${base}/` || pathname.startsWith(`${base}/units`),
     },
     { to: '/o/$org/alerts', words: 'Alerts', icon: IconBell, current: pathname.startsWith(`${base}/alerts`) },
-    { to: '/o/$org/account', words: 'Account', icon: IconUserCircle, current: pathname === `${base}/account` },
+    { to: '/o/$org/account', words: 'Account', icon: IconPerson, current: pathname === `${base}/account` },
   ] as const
   return (
     <ul className={classes.links}>
@@ -75,7 +75,7 @@ function NavLinks({ open }: { open: number }) {
             aria-current={current ? 'page' : undefined}
           >
             <span className={classes.icon}>
-              <Icon size={22} stroke={1.75} aria-hidden="true" />
+              <Icon size={22} />
               {words === 'Alerts' && open > 0 && (
                 <span className={classes.badge} aria-hidden="true">
                   {open > 99 ? '99+' : open}

@@ -77,6 +77,12 @@ export function clock(at: string | number, zone?: string): string {
   return format({ hour: '2-digit', minute: '2-digit', second: '2-digit' }, zone).format(new Date(at))
 }
 
+/** "21 Nov, 14:05", with "GMT+1" behind it where a site's clocks differ from the reader's. */
+export function momentAt(at: string, zone: string | undefined): string {
+  const note = zone && zoneNote(zone, Date.parse(at))
+  return note ? `${moment(at, zone)} ${note}` : moment(at, zone)
+}
+
 /** "GMT+1" if a site's clocks differ from the reader's, else nothing. */
 export function zoneNote(zone: string, at: number): string | null {
   const name = (of: string | undefined) =>

@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { AlertsPage } from '@/features/alerts/AlertsPage'
-import { sitesQuery } from '@/features/units/queries'
 import { useMember } from '@/shared/member'
+import { sitesQuery } from '@/shared/sites'
 import { useTitle } from '@/shared/ui/useTitle'
 
 const route = getRouteApi('/signed-in/o/$org/alerts')

@@ -1,10 +1,10 @@
 /** What stands where a page can't: on its way, not there, or broken. */
 
 import { Button } from '@mantine/core'
-import { IconBuilding, IconMapQuestion } from '@tabler/icons-react'
 import { useQueryClient } from '@tanstack/react-query'
 import { type ErrorComponentProps, Link, useRouter } from '@tanstack/react-router'
 import { signOut } from '@/features/session/queries'
+import { IconBuilding, IconMap } from '@/shared/ui/icons'
 import { Logo } from '@/shared/ui/Logo'
 import { Page } from '@/shared/ui/Page'
 import { Panel } from '@/shared/ui/Panel'
@@ -60,7 +60,7 @@ export function NotFound() {
     <main>
       <Page title="There is nothing here">
         <Panel>
-          <Empty icon={<IconMapQuestion />} title="This address leads nowhere">
+          <Empty icon={<IconMap />} title="This address leads nowhere">
             <p className={classes.words}>It may be mistyped, or what it led to may be gone.</p>
             <Link to="/" className={classes.link}>
               Go to the dashboard
@@ -78,7 +78,7 @@ export function Missing({ what }: { what: string }) {
   return (
     <Page title={`No such ${what}`}>
       <Panel>
-        <Empty icon={<IconMapQuestion />} title={`This ${what} doesn't exist, or isn't yours to see`}>
+        <Empty icon={<IconMap />} title={`This ${what} doesn't exist, or isn't yours to see`}>
           <Link to="/" className={classes.link}>
             Go to the dashboard
           </Link>

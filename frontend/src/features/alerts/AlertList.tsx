@@ -1,12 +1,13 @@
-import { IconChevronRight } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import type { Alert } from '@/shared/api/types'
 import { useMember } from '@/shared/member'
 import { useNow } from '@/shared/now'
 import { useScale } from '@/shared/preferences'
+import { useZone } from '@/shared/sites'
+import { IconChevronRight } from '@/shared/ui/icons'
 import { StatusBadge } from '@/shared/ui/StatusBadge'
 import { ALERT_STATUS, SEVERITY } from '@/shared/ui/status'
-import { duration, moment } from '@/shared/units'
+import { duration, momentAt } from '@/shared/units'
 import classes from './AlertList.module.css'
 import { extent, headline, lasted } from './words'
 
@@ -31,6 +32,7 @@ function AlertRow({ alert, ofOneUnit }: { alert: Alert; ofOneUnit: boolean | und
   const { organization } = useMember()
   const scale = useScale()
   const { tone, word } = SEVERITY[alert.severity]
+  const zone = useZone(alert.site)
   const over = alert.status === 'resolved'
   const long = useNow((now) => duration(lasted(alert, now)))
   return (
@@ -49,10 +51,12 @@ function AlertRow({ alert, ofOneUnit }: { alert: Alert; ofOneUnit: boolean | und
         </span>
       </div>
       <div className={classes.when}>
-        <span>{moment(alert.opened_at)}</span>
+        <span>{momentAt(alert.opened_at, zone)}</span>
         <span className={classes.small}>{over ? `lasted ${long}` : `for ${long}`}</span>
       </div>
-      <IconChevronRight size={18} className={classes.arrow} aria-hidden="true" />
+      <span className={classes.arrow}>
+        <IconChevronRight size={18} />
+      </span>
     </li>
   )
 }

@@ -6,13 +6,14 @@ import type { Alert } from '@/shared/api/types'
 import { may, useMember } from '@/shared/member'
 import { useNow } from '@/shared/now'
 import { useScale } from '@/shared/preferences'
+import { useZone } from '@/shared/sites'
 import { DataList } from '@/shared/ui/DataList'
 import { Page } from '@/shared/ui/Page'
 import { Panel } from '@/shared/ui/Panel'
 import { StatusBadge } from '@/shared/ui/StatusBadge'
 import { Loading, Trouble } from '@/shared/ui/states'
 import { ALERT_STATUS, SEVERITY } from '@/shared/ui/status'
-import { duration, moment } from '@/shared/units'
+import { duration, moment, zoneNote } from '@/shared/units'
 import { AcknowledgeDialog, ResolveDialog } from './AlertDialogs'
 import classes from './AlertPage.module.css'
 import { alertEventsQuery } from './queries'
@@ -30,6 +31,9 @@ export function AlertPage({ alert, chart }: Props) {
   const { organization } = useMember()
   const { tone, word } = SEVERITY[alert.severity]
   const events = useQuery(alertEventsQuery(organization, alert.id))
+  const zone = useZone(alert.site)
+  const elsewhere = zone && zoneNote(zone, Date.parse(alert.opened_at))
+  const note = elsewhere && `times in ${elsewhere}`
   return (
     <Page
       title={`${alert.unit_name}: ${headline(alert).toLowerCase()}`}
@@ -51,15 +55,15 @@ export function AlertPage({ alert, chart }: Props) {
     >
       <div className={classes.columns}>
         <div className={classes.column}>
-          <Panel title="What happened">
-            <Facts alert={alert} />
+          <Panel title="What happened" note={note}>
+            <Facts alert={alert} zone={zone} />
           </Panel>
           {chart}
         </div>
-        <Panel title="Timeline">
+        <Panel title="Timeline" note={note}>
           {events.isPending && <Loading rows={3} />}
           {events.error && !events.data && <Trouble error={events.error} retry={() => void events.refetch()} />}
-          {events.data && <Timeline events={events.data} />}
+          {events.data && <Timeline events={events.data} zone={zone} />}
         </Panel>
       </div>
     </Page>
@@ -88,7 +92,7 @@ function Actions({ alert }: { alert: Alert }) {
   )
 }
 
-function Facts({ alert }: { alert: Alert }) {
+function Facts({ alert, zone }: { alert: Alert; zone: string | undefined }) {
   const { organization } = useMember()
   const scale = useScale()
   const long = useNow((now) => duration(lasted(alert, now)))
@@ -109,12 +113,12 @@ function Facts({ alert }: { alert: Alert }) {
         alert.threshold !== null && { term: 'Limit', value: measure(alert, alert.threshold, scale) },
         alert.value !== null && { term: 'When it opened', value: measure(alert, alert.value, scale) },
         alert.peak !== null && { term: 'Worst value', value: measure(alert, alert.peak, scale) },
-        { term: 'Out of range since', value: moment(alert.started_at) },
-        { term: 'Opened', value: moment(alert.opened_at) },
-        alert.found_at !== null && { term: 'Found late', value: moment(alert.found_at) },
+        { term: 'Out of range since', value: moment(alert.started_at, zone) },
+        { term: 'Opened', value: moment(alert.opened_at, zone) },
+        alert.found_at !== null && { term: 'Found late', value: moment(alert.found_at, zone) },
         { term: alert.resolved_at ? 'Lasted' : 'Lasting', value: long },
-        alert.acknowledged_at !== null && { term: 'Acknowledged', value: moment(alert.acknowledged_at) },
-        alert.resolved_at !== null && { term: 'Resolved', value: moment(alert.resolved_at) },
+        alert.acknowledged_at !== null && { term: 'Acknowledged', value: moment(alert.acknowledged_at, zone) },
+        alert.resolved_at !== null && { term: 'Resolved', value: moment(alert.resolved_at, zone) },
         Boolean(alert.corrective_action) && { term: 'Corrective action', value: alert.corrective_action },
         Boolean(alert.cause) && { term: 'Cause', value: alert.cause },
         Boolean(alert.disposition) && { term: 'Goods', value: alert.disposition },

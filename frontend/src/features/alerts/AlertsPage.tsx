@@ -1,8 +1,8 @@
 import { Button, NativeSelect } from '@mantine/core'
-import { IconBellCheck } from '@tabler/icons-react'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import type { AlertStatus, Severity } from '@/shared/api/types'
 import { useMember } from '@/shared/member'
+import { IconBellCheck } from '@/shared/ui/icons'
 import { Page } from '@/shared/ui/Page'
 import { Panel } from '@/shared/ui/Panel'
 import { Empty, Loading, Trouble } from '@/shared/ui/states'
@@ -66,19 +66,26 @@ export function AlertsPage({ filters, onFilters, sites }: Props) {
         )}
       </div>
       {(status ? [status] : STATUSES).map((each) => (
-        <AlertsOf key={each} status={each} filters={others} />
+        <AlertsOf key={each} status={each} filters={others} hideEmpty={each === 'acknowledged' && !status} />
       ))}
     </Page>
   )
 }
 
-function AlertsOf({ status, filters }: { status: AlertStatus; filters: Omit<AlertFilters, 'status'> }) {
+interface SectionProps {
+  status: AlertStatus
+  filters: Omit<AlertFilters, 'status'>
+  hideEmpty: boolean
+}
+
+function AlertsOf({ status, filters, hideEmpty }: SectionProps) {
   const { organization } = useMember()
   const alerts = useInfiniteQuery(alertsQuery(organization, status, filters))
   const open = useQuery(openAlertsQuery(organization)).data
   const shown = alerts.data?.pages.flatMap((page) => page.results) ?? []
   const filtered = Object.values(filters).some(Boolean)
   const note = status === 'open' && !filtered && open && open.length > 0 ? String(open.length) : undefined
+  if (hideEmpty && !alerts.error && shown.length === 0) return null
   return (
     <Panel title={ALERT_STATUS[status]} note={note} flush>
       {alerts.isPending && <Loading rows={3} />}

@@ -19,7 +19,7 @@ function who(event: AlertEvent): string {
 }
 
 /** Every move of an alert, in order, with who and why. */
-export function Timeline({ events }: { events: AlertEvent[] }) {
+export function Timeline({ events, zone }: { events: AlertEvent[]; zone: string | undefined }) {
   const ordered = [...events].sort((a, b) => Date.parse(a.at) - Date.parse(b.at))
   return (
     <ol className={classes.timeline}>
@@ -31,7 +31,7 @@ export function Timeline({ events }: { events: AlertEvent[] }) {
               {who(event)}
             </span>
             <time dateTime={event.at} className={classes.when}>
-              {moment(event.at)}
+              {moment(event.at, zone)}
             </time>
           </div>
           {event.note && <p className={classes.note}>{event.note}</p>}

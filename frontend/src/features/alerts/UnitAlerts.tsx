@@ -1,6 +1,6 @@
-import { IconBellCheck } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useMember } from '@/shared/member'
+import { IconBellCheck } from '@/shared/ui/icons'
 import { Panel } from '@/shared/ui/Panel'
 import { Empty, Loading, Trouble } from '@/shared/ui/states'
 import { AlertList } from './AlertList'

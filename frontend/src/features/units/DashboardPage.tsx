@@ -1,11 +1,12 @@
 import { Button, NativeSelect, Switch } from '@mantine/core'
-import { IconBuildingStore, IconFilterOff } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { memo } from 'react'
 import type { Site, Unit, UnitStatus } from '@/shared/api/types'
 import { useMember } from '@/shared/member'
+import { sitesQuery } from '@/shared/sites'
 import { Age } from '@/shared/ui/Age'
+import { IconFilterOff, IconStore } from '@/shared/ui/icons'
 import { Page } from '@/shared/ui/Page'
 import { Panel } from '@/shared/ui/Panel'
 import { Reading } from '@/shared/ui/Reading'
@@ -16,7 +17,7 @@ import { Tile } from '@/shared/ui/Tile'
 import { percent, unitKind } from '@/shared/units'
 import classes from './DashboardPage.module.css'
 import { DashboardSkeleton } from './DashboardSkeleton'
-import { areasQuery, sitesQuery, unitsQuery } from './queries'
+import { areasQuery, unitsQuery } from './queries'
 
 export interface DashboardFilters {
   site?: string
@@ -65,7 +66,7 @@ function Units({ units, sites, areaNames, filters, onFilters }: UnitsProps) {
   if (units.length === 0) {
     return (
       <Panel>
-        <Empty icon={<IconBuildingStore />} title="No units yet">
+        <Empty icon={<IconStore />} title="No units yet">
           A unit is one cooler, freezer, case or room. Once a unit and its sensor are set up, its temperature shows
           here.
         </Empty>

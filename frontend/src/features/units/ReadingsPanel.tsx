@@ -1,17 +1,18 @@
 import { SegmentedControl } from '@mantine/core'
-import { IconChartLine } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { lazy, Suspense } from 'react'
 import type { Sensor, Unit } from '@/shared/api/types'
 import { useMember } from '@/shared/member'
 import { useNow } from '@/shared/now'
 import { type Scale, useScale } from '@/shared/preferences'
+import { useZone } from '@/shared/sites'
 import { DataList } from '@/shared/ui/DataList'
+import { IconChart } from '@/shared/ui/icons'
 import { Panel } from '@/shared/ui/Panel'
 import { Empty, Loading, Trouble } from '@/shared/ui/states'
 import { moment, temperature, zoneNote } from '@/shared/units'
 import type { Limit, Span } from './limits'
-import { liveReadingsQuery, pastReadingsQuery, RANGES, type Range, sensorsQuery, sitesQuery } from './queries'
+import { liveReadingsQuery, pastReadingsQuery, RANGES, type Range, sensorsQuery } from './queries'
 import classes from './ReadingsPanel.module.css'
 import { type Series, type Summary, summary } from './series'
 
@@ -87,7 +88,7 @@ function ReadingsPanel({ unit, limits, spans, title, words, from, to, series, er
   const { organization } = useMember()
   const scale = useScale()
   const sensors = useQuery(sensorsQuery(organization, unit.id)).data
-  const zone = useQuery(sitesQuery(organization)).data?.find((site) => site.id === unit.site)?.timezone
+  const zone = useZone(unit.site)
   const facts = series && summary(series)
   const elsewhere = zone && zoneNote(zone, to)
   const note = [
@@ -100,7 +101,7 @@ function ReadingsPanel({ unit, limits, spans, title, words, from, to, series, er
         {error && !series && <Trouble error={error} retry={retry} />}
         {!error && !series && <Loading rows={7} />}
         {series && !facts && (
-          <Empty icon={<IconChartLine />} title="No readings in this time">
+          <Empty icon={<IconChart />} title="No readings in this time">
             As soon as a sensor of this unit reports, its line grows here.
           </Empty>
         )}

@@ -1,10 +1,11 @@
-import { IconAntennaBars5, IconAntennaBarsOff, IconBattery3, IconTemperature } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import type { Sensor, Unit } from '@/shared/api/types'
 import { useMember } from '@/shared/member'
 import { useScale } from '@/shared/preferences'
+import { sitesQuery } from '@/shared/sites'
 import { Age } from '@/shared/ui/Age'
+import { IconBattery, IconSignal, IconThermometer } from '@/shared/ui/icons'
 import { Page } from '@/shared/ui/Page'
 import { Panel } from '@/shared/ui/Panel'
 import { Reading } from '@/shared/ui/Reading'
@@ -13,7 +14,7 @@ import { Empty, Loading, Trouble } from '@/shared/ui/states'
 import { SEVERITY, type Tone, UNIT_STATUS } from '@/shared/ui/status'
 import { percent, temperature, unitKind } from '@/shared/units'
 import { type Limit, limitsOf, limitWords, type Span } from './limits'
-import { areasQuery, type Range, rulesQuery, sensorsQuery, sitesQuery } from './queries'
+import { areasQuery, type Range, rulesQuery, sensorsQuery } from './queries'
 import { LiveReadingsPanel } from './ReadingsPanel'
 import classes from './UnitPage.module.css'
 
@@ -121,7 +122,7 @@ function Sensors({ unit }: { unit: Unit }) {
       {sensors.isPending && <Loading rows={2} />}
       {sensors.error && !sensors.data && <Trouble error={sensors.error} retry={() => void sensors.refetch()} />}
       {sensors.data?.length === 0 && (
-        <Empty icon={<IconTemperature />} title="No sensor yet">
+        <Empty icon={<IconThermometer />} title="No sensor yet">
           Claim a sensor for this unit, and its readings show here.
         </Empty>
       )}
@@ -158,17 +159,13 @@ function SensorRow({ sensor }: { sensor: Sensor }) {
         <Age at={sensor.last_reading_at} />
         {sensor.battery !== null && (
           <span className={classes.measure}>
-            <IconBattery3 size={16} aria-hidden="true" />
+            <IconBattery size={16} />
             <span className="visually-hidden">Battery</span> {percent(sensor.battery)}
           </span>
         )}
         {sensor.signal !== null && (
           <span className={classes.measure}>
-            {sensor.status === 'offline' ? (
-              <IconAntennaBarsOff size={16} aria-hidden="true" />
-            ) : (
-              <IconAntennaBars5 size={16} aria-hidden="true" />
-            )}
+            <IconSignal size={16} />
             <span className="visually-hidden">Signal</span> {String(sensor.signal).replace('-', '\u2212')} dBm
           </span>
         )}

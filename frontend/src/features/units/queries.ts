@@ -2,7 +2,7 @@
 
 import { keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { answer, api, everyPage } from '@/shared/api/client'
-import type { AlertRule, Area, Sensor, Site, Unit } from '@/shared/api/types'
+import type { AlertRule, Area, Sensor, Unit } from '@/shared/api/types'
 import { type Series, seriesFrom } from './series'
 
 const PAGE = 500
@@ -22,21 +22,6 @@ export const unitsQuery = (organization: string) =>
       ),
     // The socket keeps it fresh; this is the net under it.
     refetchInterval: MINUTE,
-  })
-
-export const sitesQuery = (organization: string) =>
-  queryOptions({
-    queryKey: ['sites', organization],
-    queryFn: ({ signal }): Promise<Site[]> =>
-      everyPage((cursor) =>
-        answer(
-          api.GET('/api/v1/orgs/{organization}/sites/', {
-            params: { path: { organization }, query: { page_size: PAGE, cursor } },
-            signal,
-          }),
-        ),
-      ),
-    staleTime: 5 * MINUTE,
   })
 
 export const areasQuery = (organization: string) =>

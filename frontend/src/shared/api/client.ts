@@ -16,22 +16,21 @@ export class Problem extends Error {
   readonly code: string
   readonly fields: FieldError[]
   readonly requestId: string | null
+  /** Seconds after which the server will listen again, if it said so. */
+  readonly retryAfter: number | null
 
-  constructor(
-    status: number,
-    code: string,
-    detail: string,
-    fields: FieldError[] = [],
-    requestId: string | null = null,
-  ) {
+  constructor(status: number, code: string, detail: string, more: Partial<Details> = {}) {
     super(detail)
     this.name = 'Problem'
     this.status = status
     this.code = code
-    this.fields = fields
-    this.requestId = requestId
+    this.fields = more.fields ?? []
+    this.requestId = more.requestId ?? null
+    this.retryAfter = more.retryAfter ?? null
   }
 }
+
+type Details = Pick<Problem, 'fields' | 'requestId' | 'retryAfter'>
 
 const SENTENCES: Record<number, string> = {
   400: "That wasn't understood. Check what you entered.",
@@ -60,7 +59,8 @@ export function problemFrom(response: Response, body: unknown): Problem {
     SENTENCES[response.status] ??
     'Something went wrong on our side. Try again in a moment.'
   const code = text(said.code) ?? fields[0]?.code ?? `http_${response.status}`
-  return new Problem(response.status, code, detail, fields, text(said.request_id))
+  const retryAfter = Number(response.headers.get('Retry-After')) || null
+  return new Problem(response.status, code, detail, { fields, requestId: text(said.request_id), retryAfter })
 }
 
 function cookie(name: string): string | null {

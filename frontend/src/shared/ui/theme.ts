@@ -54,6 +54,7 @@ export const theme = createTheme({
   components: {
     // Fingers need 44 px; a pointer gets the calmer 36.
     Button: { defaultProps: { size: 'sm' } },
+    Modal: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } },
     TextInput: { defaultProps: { size: 'md' } },
     PasswordInput: { defaultProps: { size: 'md' } },
     Textarea: { defaultProps: { size: 'md' } },

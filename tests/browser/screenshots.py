@@ -1,0 +1,171 @@
+"""Take pictures of every screen of a running FreshTrack: `make up` in one terminal, `make screenshots` in another.
+
+Address and credentials come from `$FRESHTRACK_HOME/demo.json`. Pictures go to `docs/screenshots/{page}-{width}.png`, or
+below the folder given as the only argument. Later screens are judged beside them.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
+
+CHECKOUT: Final = Path(__file__).resolve().parents[2]
+HOME: Final = Path(os.environ.get("FRESHTRACK_HOME", CHECKOUT / ".freshtrack"))
+# A small phone and a small laptop.
+SIZES: Final = {360: 760, 1280: 800}
+TALLEST: Final = 1800
+
+Opener = Callable[[Page, str], None]
+
+
+def sign_in_page(page: Page, url: str) -> None:
+    """Before anybody is signed in."""
+    page.context.clear_cookies()
+    page.goto(url)
+    expect(page.get_by_role("heading", name="Sign in to FreshTrack")).to_be_visible()
+
+
+def dashboard(page: Page, url: str) -> None:
+    """Tiles of every unit, live."""
+    page.goto(f"{url}/o/demo")
+    expect(page.get_by_role("article").first).to_be_visible()
+    expect(page.get_by_text("Live", exact=True).and_(page.locator(":visible"))).to_be_visible()
+
+
+def unit(page: Page, url: str) -> None:
+    """The unit that is worst off, since that is what people open."""
+    dashboard(page, url)
+    worst = (
+        page.get_by_role("article")
+        .filter(has_text="Critical")
+        .or_(page.get_by_role("article").filter(has_text="Warning"))
+    )
+    (worst.first if worst.count() else page.get_by_role("article").first).get_by_role("link").click()
+    expect(page.get_by_role("img", name="Temperature, last 24 hours")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sensors")).to_be_visible()
+
+
+def unit_week(page: Page, url: str) -> None:
+    """The same unit over seven days, by hour."""
+    unit(page, url)
+    page.get_by_text("7 d", exact=True).click()
+    expect(page.get_by_role("img", name="Temperature, last 7 days")).to_be_visible()
+
+
+def alerts(page: Page, url: str) -> None:
+    """Open, acknowledged and resolved ones."""
+    page.goto(f"{url}/o/demo/alerts")
+    for name in ("Open", "Resolved"):
+        section = page.get_by_role("region", name=name)
+        expect(section).to_be_visible()
+        expect(section.get_by_role("status", name="Loading")).to_have_count(0)
+
+
+def alert(page: Page, url: str) -> None:
+    """The newest alert with its timeline, if there is one yet."""
+    alerts(page, url)
+    rows = page.get_by_role("region").get_by_role("listitem").get_by_role("link")
+    if not rows.count():
+        return
+    rows.first.click()
+    expect(page.get_by_role("region", name="Timeline").get_by_text("Opened").first).to_be_visible()
+    expect(page.get_by_role("img", name="Temperature")).to_be_visible()
+
+
+def account(page: Page, url: str) -> None:
+    """Role, preferences, the way out."""
+    page.goto(f"{url}/o/demo/account")
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+SCREENS: Final[dict[str, Opener]] = {
+    "dashboard": dashboard,
+    "unit": unit,
+    "unit-week": unit_week,
+    "alerts": alerts,
+    "alert": alert,
+    "account": account,
+    "sign-in": sign_in_page,  # last: it signs out
+}
+
+
+def shoot(page: Page, *, to: Path, width: int) -> None:
+    """Save the page as tall as its content, so that fixed bars stand where they do on a screen."""
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": width, "height": min(max(height, SIZES[width]), TALLEST)})
+    page.evaluate("document.fonts.ready")
+    # The chart follows the new size with its next frame.
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.screenshot(path=to, animations="disabled")
+    page.set_viewport_size({"width": width, "height": SIZES[width]})
+
+
+def sign_in(context: BrowserContext, *, url: str, email: str, password: str) -> Page:
+    """A page of somebody who is signed in."""
+    page = context.new_page()
+    page.goto(f"{url}/sign-in")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
+    return page
+
+
+def open_context(browser: Browser, *, width: int, scheme: str) -> BrowserContext:
+    """The same person, place and time zone in every picture."""
+    return browser.new_context(
+        viewport={"width": width, "height": SIZES[width]},
+        color_scheme="dark" if scheme == "dark" else "light",
+        locale="en-GB",
+        timezone_id="Europe/Berlin",
+        is_mobile=width < 600,
+        has_touch=width < 600,
+    )
+
+
+def demo() -> dict[str, Any]:
+    """Address and credentials of the running demo."""
+    try:
+        return dict(json.loads((HOME / "demo.json").read_text()))
+    except FileNotFoundError:
+        sys.exit(f"There is no demo in {HOME}: start FreshTrack with `make up` first.")
+
+
+def main() -> None:
+    """All screens in both widths, and the dashboard in the dark."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else CHECKOUT / "docs" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = demo()
+    url, owner = facts["url"], facts["users"]["owner"]
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    expect.set_options(timeout=20_000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        )
+        try:
+            for width in SIZES:
+                for scheme, screens in (("dark", {"dashboard-dark": dashboard}), ("light", SCREENS)):
+                    context = open_context(browser, width=width, scheme=scheme)
+                    page = sign_in(context, url=url, email=owner["email"], password=owner["password"])
+                    for name, open_screen in screens.items():
+                        open_screen(page, url)
+                        picture = folder / f"{name}-{width}.png"
+                        shoot(page, to=picture, width=width)
+                        print(picture.relative_to(CHECKOUT) if picture.is_relative_to(CHECKOUT) else picture)
+                    context.close()
+        except Error as error:
+            if "ERR_CONNECTION_REFUSED" not in str(error):
+                raise
+            sys.exit(f"Nothing answers at {url}: start FreshTrack with `make up` first.")
+        finally:
+            browser.close()
+
+
+if __name__ == "__main__":
+    main()
