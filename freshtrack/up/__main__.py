@@ -85,6 +85,8 @@ class Supervisor:
             "PORT": str(self.installation.port),
             "SECRET_KEY": given.get("SECRET_KEY") or secret_key(self.installation.home),
             "PYTHONUNBUFFERED": "1",  # logs are read while they are written
+            # The demonstration's organizations are on a plan without limits that a visitor could meet.
+            "RATE_PER_USER": given.get("RATE_PER_USER") or "6000/min",
         }
         missing = [name for name in ("DATABASE_URL", "REDIS_URL") if not given.get(name)]
         if missing:
