@@ -102,7 +102,14 @@ def database(variable: str) -> dict[str, Any]:
         config["HOST"] = options.pop("host")
     if env.bool("DATABASE_POOL", default=True):
         # Under ASGI each request runs in a thread of its own; without a pool each would open its own connection.
-        options["pool"] = {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=10), "timeout": 5}
+        options["pool"] = {
+            "min_size": 1,
+            "max_size": env.int("DATABASE_POOL_SIZE", default=10),
+            "timeout": 5,
+            # The pool waits twice as long after each failed attempt, until this time is over and it begins anew. With
+            # its default of five minutes a process stays away for a minute after the database was away for one.
+            "reconnect_timeout": 5,
+        }
     config["CONN_HEALTH_CHECKS"] = True  # a restarted server leaves dead connections in the pool
     options.setdefault("connect_timeout", 5)
     config["DISABLE_SERVER_SIDE_CURSORS"] = True  # PgBouncer in transaction mode has no cursors across transactions
