@@ -23,6 +23,7 @@ CAPACITY: Final = 50_000  # readings: about a day and a half of a site at ten-se
 POST_EVERY_S: Final = 2.0
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
+LONGEST_FIRST_PAUSE_S: Final = 5.0
 HISTORY_EVERY_S: Final = 300.0
 # Longer than this without a tick: the machine slept, and a real site would have a gap there, too.
 ASLEEP: Final = timedelta(minutes=15)
@@ -164,7 +165,7 @@ class Outbox:
         pause = max(pause * self._chance.uniform(0.5, 1.0), at_least_s)
         self._failures += 1
         self._not_before_s = self._clock.elapsed_s() + pause
-        if self._failures & (self._failures - 1) == 0:  # the 1st, 2nd, 4th, 8th ... time: said, but not a hundred times
+        if _is_power_of_two(self._failures):  # said, but not a hundred times
             self._say(f"{reason}; {len(self._waiting)} readings wait, next try in {pause:.0f} s")
 
 
@@ -257,9 +258,13 @@ class Gateway:
             try:
                 return newest()
             except Unavailable as error:
-                pause = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S * 2.0 ** min(failures, 5), error.retry_after_s or 0.0))
+                # Somebody may sit before an empty dashboard: ask every few seconds, but don't fill the log.
+                pause = max(
+                    min(LONGEST_FIRST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(failures, 5)), error.retry_after_s or 0.0
+                )
                 failures += 1
-                self._say(f"{error.reason}; next try in {pause:.0f} s")
+                if _is_power_of_two(failures):
+                    self._say(f"{error.reason}; next try in {pause:.0f} s")
             except Refused as error:
                 self._say(f"no history is sent, because the platform doesn't tell what it has: {error.reason}")
                 return None
@@ -284,3 +289,7 @@ class Gateway:
             if self._last_tick < item.span.end <= now:
                 self._say(f"{where}: {what} ends")
         self._staged = [item for item in self._staged if item.span.end > now]
+
+
+def _is_power_of_two(number: int) -> bool:
+    return number & (number - 1) == 0
