@@ -75,24 +75,25 @@ class Stack:
             cursor = connection.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
 
-    def start(self, name: str) -> None:
-        """Start "web", "worker", "beat" or "simulator" and wait until it is ready."""
-        service, is_ready = self._services()[name]
-        child = self.children.start(
-            service.name,
-            service.command,
-            log=self.home / "logs" / f"{service.log}.log",
-            environment=services.environment_of_services(self.env),
-            folder=ROOT,
-        )
-        self.running[name] = child
-        wait_until(lambda: not child.running() or is_ready(child), seconds=START_SECONDS)
-        if not child.running():
-            raise AssertionError(child.obituary())
-        if not is_ready(child):
-            raise AssertionError(
-                f"{service.name} wasn't ready after {START_SECONDS:.0f} s:\n{last_lines(child.output())}"
+    def start(self, *names: str) -> None:
+        """Start "web", "worker", "beat" or "simulator", side by side, and wait until all of them are ready."""
+        chosen = [(name, *self._services()[name]) for name in names]
+        for name, service, _ in chosen:
+            self.running[name] = self.children.start(
+                service.name,
+                service.command,
+                log=self.home / "logs" / f"{service.log}.log",
+                environment=services.environment_of_services(self.env),
+                folder=ROOT,
             )
+        for name, service, is_ready in chosen:
+            child = self.running[name]
+            _wait(child, is_ready)
+            if not child.running():
+                raise AssertionError(child.obituary())
+            if not is_ready(child):
+                words = last_lines(child.output())
+                raise AssertionError(f"{service.name} wasn't ready after {START_SECONDS:.0f} s:\n{words}")
 
     def kill(self, name: str) -> None:
         """Kill a process and all that it started, as a crash would."""
@@ -118,7 +119,7 @@ class Stack:
 def running_stack(
     *, env: Mapping[str, str] | None = None, processes: Sequence[str] = ("web", "worker", "beat")
 ) -> Iterator[Stack]:
-    """Start the processes one after another against a fresh database, and stop them at the end.
+    """Start the processes against a fresh database, and stop them at the end.
 
     If the body fails, the ends of the logs are printed (pytest shows them) and the logs are kept in tests/artifacts.
     """
@@ -140,8 +141,7 @@ def running_stack(
             environment.pop(name, None)
         stack = Stack(url=url, home=home, env=environment, database=database, children=Children())
         try:
-            for name in processes:
-                stack.start(name)
+            stack.start(*processes)
             yield stack
         except BaseException:
             _keep_logs(home, token)
@@ -212,6 +212,10 @@ def _alive(port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _wait(child: Child, is_ready: Callable[[Child], bool]) -> None:
+    wait_until(lambda: not child.running() or is_ready(child), seconds=START_SECONDS)
 
 
 def _keep_logs(home: Path, token: str) -> None:
