@@ -25,6 +25,8 @@ PREDECESSOR_SECONDS = 15.0
 # Recovery after a crash reads the log since the last checkpoint (five minutes at most).
 START_SECONDS = 120.0
 
+# A new data folder takes 40 MB, the migrations twice that.
+NEW_DATA_BYTES = 150 * 2**20
 # Refusals of a server that will soon let us in: no socket yet, starting, recovering from a crash.
 NOT_YET = (
     "No such file",
@@ -78,6 +80,7 @@ class Postgres:
         self.durable = durable
         self.account = account
         self.process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
 
     def address(self, *, role: str, database: str) -> str:
         """A database URL. The socket folder travels as a parameter because a URL's host can't hold slashes."""
@@ -155,6 +158,13 @@ class Postgres:
 
     def _initialize(self) -> None:
         """Make the data in a folder beside and rename it, so that an interrupted start never leaves half a cluster."""
+        free = shutil.disk_usage(self.data.parent).free
+        if free < NEW_DATA_BYTES:
+            # Asked first: on a full disk there is no room for the log with the reason either.
+            raise EmbeddedError(
+                f"A database can't be made in {self.data}: it needs {NEW_DATA_BYTES // 2**20} MB, and the disk has "
+                f"{free // 2**20} MB left."
+            )
         fresh = self.data.with_name(self.data.name + ".new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700, parents=True)
@@ -177,10 +187,10 @@ class Postgres:
             # Small log files make a data folder that is quickly copied; tests copy one each run.
             *(() if self.durable else ("--no-sync", "--wal-segsize", "1")),
         ]
-        start_of_output = self.log.stat().st_size if self.log.exists() else 0
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
         process = processes.start(command, log=self.log, account=self.account, environment=_environment())
         if process.wait() != 0:
-            reason = self._complaint(start_of_output) or f"initdb ended with status {process.returncode}."
+            reason = self.complaint() or f"initdb ended with status {process.returncode}."
             shutil.rmtree(fresh, ignore_errors=True)
             raise EmbeddedError(f"A database can't be made in {self.data}: {reason} Details: {self.log}")
         if self.data.exists():
@@ -203,7 +213,7 @@ class Postgres:
 
     def _launch(self) -> str:
         """Start the server and wait until it answers. Returns what went wrong, or nothing."""
-        start_of_output = self.log.stat().st_size if self.log.exists() else 0
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
         command = [
             binaries() / "postgres",
             *("-D", self.data, "-k", self.sockets),
@@ -239,7 +249,7 @@ class Postgres:
         if process.poll() is None and not refusal:
             return ""
         self.stop()
-        return self._complaint(start_of_output) or refusal or f"it ended with status {process.returncode}."
+        return self.complaint() or refusal or f"it ended with status {process.returncode}."
 
     def _refusal(self) -> str:
         """Why the server doesn't let us in, or nothing if it does."""
@@ -249,11 +259,14 @@ class Postgres:
             return _one_line(error)
         return ""
 
-    def _complaint(self, start: int) -> str:
-        """The last thing the server said that explains why it isn't there, as part of a sentence."""
+    def complaint(self) -> str:
+        """The last thing the server said that explains why it isn't there, as part of a sentence, or nothing."""
         with self.log.open("rb") as log:
-            log.seek(start)
+            log.seek(self._log_start)
             lines = log.read().decode(errors="replace").splitlines()
+        if any("No space left on device" in line for line in lines):
+            # Whatever it says last is then only a consequence.
+            return "the disk is full."
         for level in ("PANIC: ", "FATAL: ", "error: ", "ERROR: "):
             for line in reversed(lines):
                 if level in line:

@@ -103,10 +103,12 @@ class Embedded:
         return found
 
     def ended(self) -> str | None:
-        """The name of a server that ended although nobody stopped it, or None."""
-        for name, server in (("PostgreSQL", self.postgres), ("Redis", self.redis)):
-            if server is not None and server.process is not None and server.process.poll() is not None:
-                return name
+        """What to say about a server that ended although nobody stopped it, or None."""
+        if self.postgres is not None and self.postgres.process is not None and self.postgres.process.poll() is not None:
+            reason = self.postgres.complaint() or f"status {self.postgres.process.returncode}."
+            return f"The embedded PostgreSQL ended unexpectedly: {reason} Details: {self.postgres.log}"
+        if self.redis is not None and self.redis.process is not None and self.redis.process.poll() is not None:
+            return f"The embedded Redis ended unexpectedly. Details: {self.redis.log}"
         return None
 
     def _take_lock(self, wait_seconds: float) -> None:

@@ -178,7 +178,7 @@ class Supervisor:
     def _check_servers(self) -> None:
         ended = self.servers.ended() if self.servers is not None else None
         if ended:
-            raise UpError(f"The embedded {ended} ended unexpectedly: see the logs in {self.installation.logs}.")
+            raise UpError(ended)
 
     def _asked_to_stop(self, sign: int, frame: FrameType | None) -> None:
         now = time.monotonic()

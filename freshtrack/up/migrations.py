@@ -1,7 +1,8 @@
 """Bring the database up to date, saying how much there is to do before doing it.
 
-Runs as a process of its own (`python -m freshtrack.up.migrations`) with the owner's login in DATABASE_URL. The first
-line of output is `plan N`; then follow the lines of Django's `migrate`, if there is anything to do.
+Runs as a process of its own (`python -m freshtrack.up.migrations`) and logs in as the owner of the tables, with
+MIGRATION_DATABASE_URL or else DATABASE_URL. The first line of output is `plan N`; then follow the lines of Django's
+`migrate`, if there is anything to do.
 """
 
 import os
@@ -16,6 +17,8 @@ from freshtrack.up import removals
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "freshtrack.settings")
+    if os.environ.get("MIGRATION_DATABASE_URL"):
+        os.environ["DATABASE_URL"] = os.environ["MIGRATION_DATABASE_URL"]
     django.setup()
     removals.join_djstripe()
     executor = MigrationExecutor(connection)
