@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -14,14 +14,22 @@ from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     BooleanRadioFilter,
     ChoicesCheckboxFilter,
-    RangeDateTimeFilter,
 )
 from unfold.decorators import action
 
 from alerts.models import Alert, AlertEvent, AlertRule, AlertStatus, Condition, Metric
 from notifications.models import Notification
-from organizations.staff import Figure, OwnedForm, ReadOnlyAdmin, ReadOnlyInline, StaffAdmin, figures, hidden_by
-from organizations.staff_columns import at, duration, label, labelled, link_to, linked, moment, number
+from organizations.staff import (
+    Between,
+    Figure,
+    OwnedForm,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    StaffAdmin,
+    figures,
+    hidden_by,
+)
+from organizations.staff_columns import at, duration, label, labelled, link_to, linked, moment, number, short_name_of
 
 _UNITS = {
     Metric.TEMPERATURE: "°C",
@@ -109,6 +117,10 @@ class AlertRuleAdmin(StaffAdmin):
         """Its name and its customer's."""
         return f"{row.name or row.get_condition_display()} · {row.organization.name}"
 
+    def short_name_of(self, row: AlertRule) -> str:
+        """Its name alone."""
+        return row.name or row.get_condition_display()
+
     @admin.display(description="Rule", ordering="name")
     def words(self, row: AlertRule) -> str:
         """Its name, or what it watches."""
@@ -123,14 +135,14 @@ class AlertRuleAdmin(StaffAdmin):
     @admin.display(description="Delay", ordering="delay_s")
     def delay(self, row: AlertRule) -> str:
         """How long a breach must last."""
-        return f"{row.delay_s / 60:g} min"
+        return duration(timedelta(seconds=row.delay_s))
 
     @admin.display(description="Where")
     def scope(self, row: AlertRule) -> SafeString | str:
         """What it watches over."""
         place = row.unit or row.area or row.site
         if place is not None:
-            return link_to(place)
+            return link_to(place, short_name_of(place))
         return row.get_unit_kind_display() if row.unit_kind else "everywhere"
 
     @action(description="Remove", permissions=["change"])
@@ -186,7 +198,7 @@ class AlertAdmin(ReadOnlyAdmin):
         ("organization", AutocompleteSelectFilter),
         ("site", AutocompleteSelectFilter),
         ("unit", AutocompleteSelectFilter),
-        ("opened_at", RangeDateTimeFilter),
+        ("opened_at", Between),
     )
     list_select_related = (
         "organization",
@@ -231,7 +243,10 @@ class AlertAdmin(ReadOnlyAdmin):
                 )
             },
         ),
-        ("About the row", {"fields": (("id", "cause_key"), (moment("created_at", "Stored"), moment("found_at")))}),
+        (
+            "About the row",
+            {"fields": (("id", "cause_key"), (moment("created_at", "Stored"), moment("found_at", "Found late")))},
+        ),
     )
     change_form_outer_after_template = "admin/alerts/alert/told.html"
 

@@ -9,13 +9,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesCheckboxFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesCheckboxFilter
 from unfold.decorators import action
 from unfold.forms import BaseDialogForm
 
 from notifications import delivery
 from notifications.models import ContactMethod, Notification
-from organizations.staff import ReadOnlyAdmin
+from organizations.staff import Between, ReadOnlyAdmin
 from organizations.staff_columns import age, labelled, linked, moment
 
 
@@ -25,20 +25,18 @@ class NotificationAdmin(ReadOnlyAdmin):
 
     entity = "notification"
     list_display = (
-        "subject",
+        "subject_and_error",
         labelled("status"),
-        "channel",
-        "to",
+        "recipient",
         linked("organization"),
         "attempts",
-        "error",
-        moment("created_at", "Promised (UTC)"),
+        age("created_at", "Promised"),
     )
     list_filter = (
         ("status", ChoicesCheckboxFilter),
         ("channel", ChoicesCheckboxFilter),
         ("organization", AutocompleteSelectFilter),
-        ("created_at", RangeDateTimeFilter),
+        ("created_at", Between),
     )
     list_select_related = ("organization", "user")
     search_fields = ("to", "subject", "about", "organization__name", "organization__slug")
@@ -51,7 +49,7 @@ class NotificationAdmin(ReadOnlyAdmin):
                 "fields": (
                     (labelled("status"), "channel", "attempts"),
                     ("to", linked("user"), linked("organization")),
-                    ("event", "about"),
+                    ("event", "topic"),
                     "subject",
                     "words",
                 )
@@ -80,15 +78,26 @@ class NotificationAdmin(ReadOnlyAdmin):
         """Its subject and address."""
         return f"{row.subject} → {row.to}"
 
-    @admin.display(description="Last error")
-    def error(self, row: Notification) -> str:
-        """Its beginning."""
-        return Truncator(row.last_error).chars(60) or "–"
+    @admin.display(description="Subject")
+    def subject_and_error(self, row: Notification) -> SafeString:
+        """And under it why the last attempt failed."""
+        subject, error = Truncator(row.subject).chars(90), Truncator(row.last_error).chars(120)
+        return format_html('<span class="staff-wide">{}<span class="staff-error">{}</span></span>', subject, error)
+
+    @admin.display(description="To", ordering="to")
+    def recipient(self, row: Notification) -> SafeString:
+        """The address, and under it the channel."""
+        return format_html('{}<span class="block text-xs">{}</span>', row.to, row.get_channel_display())
+
+    @admin.display(description="About")
+    def topic(self, row: Notification) -> str:
+        """For example alert:<id>."""
+        return row.about or "–"
 
     @admin.display(description="Text")
     def words(self, row: Notification) -> SafeString:
         """As it was sent; the HTML says the same."""
-        return format_html('<pre class="font-sans whitespace-pre-wrap">{}</pre>', row.text)
+        return format_html('<pre class="staff-text">{}</pre>', row.text)
 
     def _resend(self, request: HttpRequest, rows: QuerySet[Notification]) -> None:
         now = timezone.now()

@@ -9,7 +9,6 @@ from zoneinfo import available_timezones
 from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList as DjangoChangeList
 from django.contrib.auth.admin import UserAdmin
 from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -23,16 +22,24 @@ from unfold.contrib.filters.admin import (
     BooleanRadioFilter,
     ChoicesCheckboxFilter,
     DropdownFilter,
-    RangeDateTimeFilter,
 )
 from unfold.decorators import action
-from unfold.forms import AdminPasswordChangeForm, BaseDialogForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm, BaseDialogForm, UserCreationForm
 from unfold.sections import TemplateSection
-from unfold.views import ChangeList
 
 from organizations import membership, secrets
 from organizations.models import AccessToken, ApiKey, Change, Membership, Organization, User
-from organizations.staff import Figure, ReadOnlyAdmin, ReadOnlyInline, RowForm, StaffAdmin, figures, hidden_by
+from organizations.staff import (
+    Between,
+    Figure,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    RowForm,
+    StaffAdmin,
+    StaffList,
+    figures,
+    hidden_by,
+)
 from organizations.staff_columns import age, label, labelled, link_to, linked, moment
 from organizations.tenancy import SYSTEM_REASONS
 
@@ -70,12 +77,12 @@ class OrganizationForm(RowForm):
         return known_time_zone(self.cleaned_data["time_zone"])
 
 
-class CountingList(ChangeList):
+class CountingList(StaffList):
     """Counts what each organization on the page has."""
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Organization]:
         """With a number for each figure."""
-        return counted(DjangoChangeList.get_queryset(self, request, exclude_parameters))
+        return counted(super().get_queryset(request, exclude_parameters))
 
 
 def counted(organizations: QuerySet[Organization]) -> QuerySet[Organization]:
@@ -112,7 +119,7 @@ class OrganizationAdmin(StaffAdmin):
     form = OrganizationForm
     entity = "organization"
     inlines = (MembershipInline,)
-    list_filter = (hidden_by("deleted_at"), ("created_at", RangeDateTimeFilter))
+    list_filter = (hidden_by("deleted_at"), ("created_at", Between))
     search_fields = ("name", "slug", "email")
     search_help_text = "Name, slug or invoice address"
     ordering = ("name", "pk")
@@ -132,7 +139,7 @@ class OrganizationAdmin(StaffAdmin):
         """Its name."""
         return row.name
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[StaffList]:
         """Lists count."""
         return CountingList
 
@@ -198,11 +205,7 @@ class PersonCreationForm(UserCreationForm):
         return email
 
 
-class PersonChangeForm(UserChangeForm):
-    class Meta:
-        model = User
-        fields = "__all__"
-
+class PersonChangeForm(RowForm):
     def clean_time_zone(self) -> str:
         """A known zone."""
         return known_time_zone(self.cleaned_data["time_zone"])
@@ -247,10 +250,10 @@ class PersonAdmin(_UserAdmin, StaffAdmin):
     search_fields = ("email", "name")
     ordering = ("email", "pk")
     filter_horizontal = ("groups",)
-    readonly_fields = (moment("last_login"), moment("date_joined", "Joined"))
+    readonly_fields = ("sign_in", moment("last_login"), moment("date_joined", "Joined"))
     RIGHTS: ClassVar = ("is_staff", "is_superuser", "groups", "user_permissions")
     fieldsets = (
-        (None, {"fields": ("email", "name", "password", "time_zone", "language")}),
+        (None, {"fields": ("email", "name", "sign_in", "time_zone", "language")}),
         ("What they may do here", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
         ("About the row", {"fields": ((moment("last_login"), moment("date_joined", "Joined")),)}),
     )
@@ -259,6 +262,16 @@ class PersonAdmin(_UserAdmin, StaffAdmin):
     def name_of(self, row: User) -> str:
         """The name with the address."""
         return f"{row.name} ({row.email})" if row.name else row.email
+
+    def short_name_of(self, row: User) -> str:
+        """The name alone."""
+        return row.get_full_name()
+
+    @admin.display(description="Sign-in")
+    def sign_in(self, row: User) -> SafeString:
+        """Whether there is a password, and where to set another; not a trace of it."""
+        words = "With a password." if row.has_usable_password() else "Without a password."
+        return format_html('{} <a href="../password/" class="text-link">Set another</a>', words)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A member of staff can't take over another's account."""
@@ -397,7 +410,7 @@ class ApiKeyAdmin(SecretAdmin):
     ordering = ("-pk",)
     fieldsets = (
         (None, {"fields": ("name", "beginning", linked("organization"), "scopes", "state")}),
-        ("When and who", {"fields": (*_TIMES, linked("created_by"))}),
+        ("When and who", {"fields": (_TIMES, linked("created_by"))}),
     )
 
     def name_of(self, row: ApiKey) -> str:
@@ -412,7 +425,7 @@ class AccessTokenAdmin(SecretAdmin):
     list_select_related = ("user",)
     search_fields = ("name", "prefix", "user__email", "user__name")
     ordering = ("-pk",)
-    fieldsets = ((None, {"fields": ("name", "beginning", linked("user"), "state")}), ("When", {"fields": _TIMES}))
+    fieldsets = ((None, {"fields": ("name", "beginning", linked("user"), "state")}), ("When", {"fields": (_TIMES,)}))
 
     def name_of(self, row: AccessToken) -> str:
         """Its name and beginning."""
@@ -457,13 +470,13 @@ class BeforeAndAfter(TemplateSection):
 class ChangeAdmin(ReadOnlyAdmin):
     """Who changed what, newest first. A row unfolds; it has no page, which the table has no index for."""
 
-    list_display = (moment("at"), linked("organization"), "what", "how", "who", "way", "columns")
+    list_display = (moment("at", "When (UTC)"), linked("organization"), "what", "how", "who", "way", "columns")
     list_display_links = None
     list_filter = (
         ("organization", AutocompleteSelectFilter),
         EntityFilter,
         ViaFilter,
-        ("at", RangeDateTimeFilter),
+        ("at", Between),
     )
     list_sections = (BeforeAndAfter,)
     list_select_related = ("organization",)

@@ -8,14 +8,17 @@ their name, and what fails is rolled back as a whole. Signing in and out happens
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import flatten_fieldsets, quote
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.core.validators import RegexValidator
@@ -24,10 +27,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.urls import reverse
+from django.utils.dateparse import parse_datetime
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.contrib.filters.admin import RadioFilter
+from unfold.contrib.filters.admin import RadioFilter, RangeDateTimeFilter
 from unfold.sites import UnfoldAdminSite
+from unfold.views import ChangeList
 
 from freshtrack.errors import DomainError
 from organizations.staff_columns import linked, names_of
@@ -104,15 +109,27 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         return len(rows)
 
 
+class StaffList(ChangeList):
+    """Where nothing is filtered, all is what it shows: the theme then offers no way back to all."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """One page of rows."""
+        super().get_results(request)
+        if not self.query and not self.has_active_filters:
+            self.full_result_count = self.result_count
+
+
 class StaffAdmin(ModelAdmin):
     """What all pages share. Rows are hidden, ended or revoked, never deleted: records must keep their names."""
 
     list_per_page = 25
     list_filter_submit = True
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER  # a count for each choice of each filter, on tables of millions
     paginator = BoundedPaginator
     empty_value_display = "–"
     warn_unsaved_form = True
+    compressed_fields = False
     # Columns that are chosen when the row is added and shown ever after.
     fixed_fields: ClassVar[tuple[str, ...]] = ()
     # The row's name in the change log, where it has one.
@@ -121,6 +138,10 @@ class StaffAdmin(ModelAdmin):
     def name_of(self, row: Any) -> str:
         """What titles, links and choices call the row. No query: name what it shows in list_select_related."""
         return str(row)
+
+    def short_name_of(self, row: Any) -> str:
+        """What columns call the row, beside a column with its customer."""
+        return self.name_of(row)
 
     def entity_id(self, row: Any) -> str:
         """The row's id in the change log."""
@@ -135,20 +156,34 @@ class StaffAdmin(ModelAdmin):
         rows: models.QuerySet[Any] = super().get_queryset(request)
         return rows.select_related(*self.list_select_related) if self.list_select_related else rows
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """A list that says how many it has."""
+        return StaffList
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
         """Fixed columns can be chosen once."""
         fixed = [self._shown(name) for name in self.fixed_fields] if obj is not None else []
         return [*super().get_readonly_fields(request, obj), *fixed]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """A fixed reference becomes a link."""
+        """A fixed reference becomes a link; a row that isn't there yet has nothing to show."""
         fieldsets = super().get_fieldsets(request, obj)
-        if obj is None:
-            return list(fieldsets)
-        return [(title, {**options, "fields": self._all_shown(options["fields"])}) for title, options in fieldsets]
+        readonly = super().get_readonly_fields(request) if obj is None else ()
 
-    def _all_shown(self, fields: Iterable[Any]) -> list[Any]:
-        return [tuple(self._all_shown(f)) if isinstance(f, tuple | list) else self._shown(f) for f in fields]
+        def shown(field: Any) -> Any:
+            return self._shown(field) if obj is not None else None if field in readonly else field
+
+        rearranged = ((title, options, self._each(options["fields"], shown)) for title, options in fieldsets)
+        return [(title, {**options, "fields": fields}) for title, options, fields in rearranged if fields]
+
+    def _each(self, fields: Iterable[Any], shown: Callable[[Any], Any]) -> list[Any]:
+        """Each field as `shown` gives it, rows of fields too; what it gives up is left out."""
+        each = (tuple(self._each(f, shown)) if isinstance(f, tuple | list) else shown(f) for f in fields)
+        return [field for field in each if field]
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Sequence[Any]:
+        """A row that isn't there yet has nothing under it."""
+        return () if obj is None else tuple(super().get_inlines(request, obj))
 
     def _shown(self, name: Any) -> Any:
         if name in self.fixed_fields and self.model._meta.get_field(name).is_relation:
@@ -165,8 +200,12 @@ class StaffAdmin(ModelAdmin):
         return field
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """One line is one line."""
+        """One line is one line; a column in seconds says so; a choice is made here, not in a pop-up."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget
+        if field is not None and db_field.name.endswith("_s"):
+            field.label = f"{db_field.name.removesuffix('_s').replace('_', ' ').capitalize()} (seconds)"
         if field is not None and isinstance(db_field, models.CharField) and isinstance(field, forms.CharField):
             field.validators = [*field.validators, PRINTABLE]
         return field
@@ -283,7 +322,7 @@ class OwnedForm(RowForm):
             self.instance.organization_id = values[self.parent].organization_id
         organization = values.get("organization")
         owner = organization.pk if organization is not None else self.instance.organization_id
-        for name, row in values.items():
+        for name, row in list(values.items()):  # add_error takes the value away
             if isinstance(row, OwnedModel) and owner is not None and row.organization_id != owner:
                 self.add_error(name, "This belongs to another organization.")
         return values
@@ -312,6 +351,7 @@ class Hidden(RadioFilter):
 
     column: ClassVar[str]
     words: ClassVar[tuple[str, str]]
+    unless: ClassVar[str]
     title = "state"
     parameter_name = "hidden"
 
@@ -324,12 +364,25 @@ class Hidden(RadioFilter):
         return [("only", self.words[1]), ("too", "Both")]
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        """Those in use by default."""
-        if self.value() == "too":
+        """Those in use by default, unless another filter asks for some that may be hidden."""
+        if self.value() == "too" or (self.value() is None and self.unless in request.GET):
             return queryset
         return queryset.filter(**{f"{self.column}__isnull": self.value() != "only"})
 
 
-def hidden_by(column: str, *, in_use: str = "In use", hidden: str = "Removed") -> type[Hidden]:
-    """A filter by a moment that hides rows, for example `deleted_at`."""
-    return type("HiddenRows", (Hidden,), {"column": column, "words": (in_use, hidden)})
+class Between(RangeDateTimeFilter):
+    """From a moment to a moment, both in UTC as all pages show them."""
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        """Either end may be left open; a day without a time begins at midnight."""
+        for end, lookup in (("from", "gte"), ("to", "lte")):
+            day, time = (self.used_parameters.get(f"{self.parameter_name}_{end}_{part}") for part in (0, 1))
+            moment = parse_datetime(f"{day} {time or '00:00'}") if day else None
+            if moment is not None:
+                queryset = queryset.filter(**{f"{self.parameter_name}__{lookup}": moment.replace(tzinfo=UTC)})
+        return queryset
+
+
+def hidden_by(column: str, *, in_use: str = "In use", hidden: str = "Removed", unless: str = "") -> type[Hidden]:
+    """A filter by a moment that hides rows, for example `deleted_at`. `unless` is a parameter of another filter."""
+    return type("HiddenRows", (Hidden,), {"column": column, "words": (in_use, hidden), "unless": unless})

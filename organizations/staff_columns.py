@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 Column = Callable[[Any], Any]
+NBSP: Final = "\N{NO-BREAK SPACE}"  # a number stays with its unit
 
 # Words of a state machine -> the theme's variants. A word is always written out: colour is never the only sign.
 TONES: Final[Mapping[str, str]] = {
@@ -52,8 +53,13 @@ TONES: Final[Mapping[str, str]] = {
 def names_of(row: models.Model) -> str:
     """What the row's own admin page calls it."""
     page = admin.site._registry.get(type(row))
-    name_of = getattr(page, "name_of", str)
-    return str(name_of(row))
+    return str(getattr(page, "name_of", str)(row))
+
+
+def short_name_of(row: models.Model) -> str:
+    """The same without the customer's name."""
+    page = admin.site._registry.get(type(row))
+    return str(getattr(page, "short_name_of", str)(row))
 
 
 def link_to(row: models.Model | None, text: str = "") -> SafeString | str:
@@ -65,7 +71,7 @@ def link_to(row: models.Model | None, text: str = "") -> SafeString | str:
         address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=(quote(row.pk),))
     except NoReverseMatch:
         return name
-    return format_html('<a href="{}" class="text-link whitespace-nowrap">{}</a>', address, name)
+    return format_html('<a href="{}" class="text-link">{}</a>', address, name)
 
 
 def label(word: str, text: str = "") -> SafeString:
@@ -100,13 +106,13 @@ def duration(length: timedelta) -> str:
     seconds = int(length.total_seconds())
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
+            return f"{seconds // size}{NBSP}{unit}"
+    return f"{seconds}{NBSP}s"
 
 
 def number(value: float | None, unit: str = "") -> str:
     """A measured value, or a dash."""
-    return "–" if value is None else f"{value:g} {unit}".strip()
+    return "–" if value is None else f"{value:g}{NBSP}{unit}".strip()
 
 
 def _follow(row: Any, path: str) -> Any:
@@ -122,8 +128,13 @@ def _column(show: Column, *, name: str, title: str, ordering: str | None = None)
 
 @cache
 def linked(path: str, title: str = "") -> Column:
-    """A column with the name of a related row, linked. Name the path in list_select_related."""
-    return _column(lambda row: link_to(_follow(row, path)), name=f"{path}_link", title=title or _title(path))
+    """A column with the short name of a related row, linked. Name the path in list_select_related."""
+
+    def show(row: Any) -> SafeString | str:
+        related = _follow(row, path)
+        return "–" if related is None else link_to(related, short_name_of(related))
+
+    return _column(show, name=f"{path}_link", title=title or _title(path))
 
 
 @cache

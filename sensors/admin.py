@@ -36,6 +36,10 @@ class PlaceAdmin(StaffAdmin):
         """Its name with the customer's: many have a kitchen."""
         return f"{row.name} · {row.organization.name}"
 
+    def short_name_of(self, row: Any) -> str:
+        """Its name."""
+        return str(row.name)
+
     @action(description="Remove (if nothing is in it)", permissions=["change"])
     def remove(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Hide."""
@@ -174,8 +178,12 @@ class GatewayAdmin(PlaceAdmin):
     )
 
     def name_of(self, row: Any) -> str:
-        """Its serial with the customer's name."""
-        return f"{row.name or row.serial} · {row.organization.name}"
+        """What people call it, with the customer's name."""
+        return f"{self.short_name_of(row)} · {row.organization.name}"
+
+    def short_name_of(self, row: Any) -> str:
+        """Its name, or its serial."""
+        return str(row.name or row.serial)
 
     @action(description="Remove", permissions=["change"])
     def remove(self, request: HttpRequest, queryset: QuerySet[Gateway]) -> None:
@@ -211,17 +219,17 @@ class SensorAdmin(StaffAdmin):
     fixed_fields = ("organization", "serial", "channel")
     autocomplete_fields = ("organization", "unit")
     list_display = (
-        "serial",
-        "channel",
+        "short_name_of",
         labelled("status"),
         "newest",
         age("last_reading_at", "Last reading"),
         "battery_percent",
         linked("unit"),
+        linked("site"),
         linked("organization"),
     )
     list_filter = (
-        hidden_by("retired_at", in_use="In service", hidden="Retired"),
+        hidden_by("retired_at", in_use="In service", hidden="Retired", unless="status__exact"),
         ("status", ChoicesCheckboxFilter),
         ("organization", AutocompleteSelectFilter),
         ("unit", AutocompleteSelectFilter),
@@ -278,7 +286,12 @@ class SensorAdmin(StaffAdmin):
 
     def name_of(self, row: Any) -> str:
         """Serial and channel with the customer's name."""
-        return f"{row.serial}/{row.channel} · {row.organization.name}"
+        return f"{self.short_name_of(row)} · {row.organization.name}"
+
+    @admin.display(description="Probe", ordering="serial")
+    def short_name_of(self, row: Any) -> str:
+        """Serial and channel."""
+        return f"{row.serial}/{row.channel}"
 
     def entity_id(self, row: Sensor) -> str:
         """The change log names sensors by their public id."""
