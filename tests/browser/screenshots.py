@@ -6,13 +6,14 @@ below the folder given as the only argument. Later screens are judged beside the
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
+
+from tests.chromium import NoBrowser, chromium
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 HOME: Final = Path(os.environ.get("FRESHTRACK_HOME", CHECKOUT / ".freshtrack"))
@@ -122,7 +123,7 @@ def open_context(browser: Browser, *, width: int, scheme: str) -> BrowserContext
         viewport={"width": width, "height": SIZES[width]},
         color_scheme="dark" if scheme == "dark" else "light",
         locale="en-GB",
-        timezone_id="Europe/Berlin",
+        timezone_id="America/New_York",
         is_mobile=width < 600,
         has_touch=width < 600,
     )
@@ -141,30 +142,30 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else CHECKOUT / "docs" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     facts = demo()
-    url, owner = facts["url"], facts["users"]["owner"]
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     expect.set_options(timeout=20_000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=executable, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
-        try:
-            for width in SIZES:
-                for scheme, screens in (("dark", {"dashboard-dark": dashboard}), ("light", SCREENS)):
-                    context = open_context(browser, width=width, scheme=scheme)
-                    page = sign_in(context, url=url, email=owner["email"], password=owner["password"])
-                    for name, open_screen in screens.items():
-                        open_screen(page, url)
-                        picture = folder / f"{name}-{width}.png"
-                        shoot(page, to=picture, width=width)
-                        print(picture.relative_to(CHECKOUT) if picture.is_relative_to(CHECKOUT) else picture)
-                    context.close()
-        except Error as error:
-            if "ERR_CONNECTION_REFUSED" not in str(error):
-                raise
-            sys.exit(f"Nothing answers at {url}: start FreshTrack with `make up` first.")
-        finally:
-            browser.close()
+    try:
+        with chromium() as browser:
+            take_all(browser, url=facts["url"], owner=facts["users"]["owner"], folder=folder)
+    except NoBrowser as error:
+        sys.exit(str(error))
+    except Error as error:
+        if "ERR_CONNECTION_REFUSED" not in str(error):
+            raise
+        sys.exit(f"Nothing answers at {facts['url']}: start FreshTrack with `make up` first.")
+
+
+def take_all(browser: Browser, *, url: str, owner: dict[str, str], folder: Path) -> None:
+    """Each screen in each width."""
+    for width in SIZES:
+        for scheme, screens in (("dark", {"dashboard-dark": dashboard}), ("light", SCREENS)):
+            context = open_context(browser, width=width, scheme=scheme)
+            page = sign_in(context, url=url, email=owner["email"], password=owner["password"])
+            for name, open_screen in screens.items():
+                open_screen(page, url)
+                picture = folder / f"{name}-{width}.png"
+                shoot(page, to=picture, width=width)
+                print(picture.relative_to(CHECKOUT) if picture.is_relative_to(CHECKOUT) else picture)
+            context.close()
 
 
 if __name__ == "__main__":

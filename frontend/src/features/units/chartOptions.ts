@@ -143,7 +143,9 @@ function drawLimits(chart: uPlot, { limits, convert }: Drawn): void {
   ctx.lineWidth = 1.25 * pixel
   ctx.font = `600 ${11 * pixel}px 'Inter Variable', system-ui, sans-serif`
   ctx.textAlign = 'left'
-  for (const limit of limits) {
+  // The more severe words first: where lines lie close, only one of them has room.
+  const taken: number[] = []
+  for (const limit of [...limits].sort((a, b) => rank(b.severity) - rank(a.severity))) {
     const y = Math.round(chart.valToPos(convert(limit.celsius), 'y', true))
     if (y < top || y > top + height) continue
     ctx.strokeStyle = severityToken(limit.severity, 'line')
@@ -154,6 +156,8 @@ function drawLimits(chart: uPlot, { limits, convert }: Drawn): void {
     ctx.stroke()
     const words = `${limit.severity} ${limit.side} ${trimmed(convert(limit.celsius))}°`
     const above = limit.side === 'above' ? y - 5 * pixel : y + 13 * pixel
+    if (taken.some((other) => Math.abs(other - above) < 13 * pixel)) continue
+    taken.push(above)
     ctx.lineJoin = 'round'
     ctx.setLineDash([])
     ctx.lineWidth = 3 * pixel
