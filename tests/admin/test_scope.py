@@ -46,7 +46,9 @@ def test_the_window_is_shut_again_after_the_page(office: Client, customer: Custo
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_staff_change_is_committed_and_logged_under_their_name(office: Client, staff: User, customer: Customer) -> None:
+def test_what_staff_change_is_committed_and_logged_under_their_name(
+    office: Client, staff: User, customer: Customer
+) -> None:
     site = customer.site
     data = {"name": "Harbour", "timezone": "Europe/Berlin", "kind": site.kind, "address": ""}
     response = office.post(page(Site, "change", site.pk), data, REMOTE_ADDR="192.0.2.7")
