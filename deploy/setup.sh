@@ -87,7 +87,7 @@ install_packages() {
 
 show_progress() {
   local count
-  while sleep 5 && kill -0 "$$" 2>/dev/null; do
+  while sleep 5 >/dev/null 2>&1 && kill -0 "$$" 2>/dev/null; do
     if grep -q '^Installing collected packages' "$1"; then
       say "  ... unpacking"
     else
