@@ -6,6 +6,7 @@ import fcntl
 import os
 import secrets
 import sys
+import tempfile
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,13 +39,14 @@ def secret_key(home: Path) -> str:
         if path.exists():
             return path.read_text().strip()
         home.mkdir(parents=True, exist_ok=True)
-        temporary = home / f"{SECRET}.{os.getpid()}"
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        # For its owner's eyes only, from the first byte.
+        descriptor, temporary = tempfile.mkstemp(prefix=f"{SECRET}.", dir=home)
+        with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(50))
-        # Of two processes that make a key at once the first wins, and both read the winner's.
+        # Of several that make a key at once the first wins, and all read the winner's.
         with contextlib.suppress(FileExistsError):
             os.link(temporary, path)
-        temporary.unlink()
+        os.unlink(temporary)
         return path.read_text().strip()
     except OSError as error:
         raise EmbeddedError(f"The key file {path} can't be read or made: {error.strerror}.") from error
