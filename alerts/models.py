@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from organizations.models import User
-from organizations.tenancy import OwnedModel, OwnedQuerySet
+from organizations.owned import OwnedModel, OwnedQuerySet
 from sensors.models import Area, Sensor, Site, Unit, UnitKind
 
 

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from uuid_utils.compat import uuid7
 
 from organizations.models import User
-from organizations.tenancy import OwnedModel, OwnedQuerySet
+from organizations.owned import OwnedModel, OwnedQuerySet
 
 
 class ContactKind(models.TextChoices):

@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from django.utils.timezone import now
 from uuid_utils.compat import uuid7
 
-from organizations.tenancy import OwnedModel, OwnedQuerySet
+from organizations.owned import OwnedModel, OwnedQuerySet
 
 
 class UserManager(BaseUserManager["User"]):

@@ -15,8 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from organizations.models import Membership, Organization, User
+from organizations.owned import OwnedQuerySet
 from organizations.permissions import MayDo
-from organizations.tenancy import Origin, OwnedQuerySet, acting_as_system, acting_in
+from organizations.tenancy import Origin, acting_as_system, acting_in
 
 
 def membership_of(user: Any, slug: str) -> Membership | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from organizations.models import Membership, Organization, User
@@ -21,6 +22,7 @@ class OwnMembershipSerializer(serializers.ModelSerializer[Membership]):
     class Meta:
         model = Membership
         fields = ["org", "role"]
+        read_only_fields = fields
 
 
 class MeSerializer(serializers.ModelSerializer[User]):
@@ -30,6 +32,7 @@ class MeSerializer(serializers.ModelSerializer[User]):
         model = User
         fields = ["id", "email", "name", "time_zone", "language", "memberships"]
 
+    @extend_schema_field(OwnMembershipSerializer(many=True))
     def get_memberships(self, user: User) -> list[dict[str, Any]]:
         """Current memberships in living organizations, by name."""
         rows = (

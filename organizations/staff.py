@@ -35,8 +35,9 @@ from unfold.sites import UnfoldAdminSite
 from unfold.views import ChangeList
 
 from freshtrack.errors import DomainError
+from organizations.owned import OwnedModel
 from organizations.staff_columns import linked, names_of
-from organizations.tenancy import Origin, OwnedModel, acting_as_system
+from organizations.tenancy import Origin, acting_as_system
 
 View = Callable[..., HttpResponseBase]
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""How a row belongs to an organization, and the only two ways to reach such rows.
+"""The only two ways to reach customers' rows.
 
 Note [Two walls]. The first wall is code: views start from `OrganizationScoped`, querysets from `.for_organization()`.
 The second is PostgreSQL: the runtime login sees no customer's row at all. `acting_in(organization)` opens a
@@ -12,15 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import Final
 
-from django.db import connection, models, transaction
-from uuid_utils.compat import uuid7
+from django.db import connection, transaction
 
 from freshtrack import requests
-
-if TYPE_CHECKING:
-    from organizations.models import Organization, User
+from organizations.models import Organization, User
 
 TENANT_ROLE: Final = "freshtrack_tenant"
 SYSTEM_ROLE: Final = "freshtrack_system"
@@ -40,8 +37,6 @@ SYSTEM_REASONS: Final = {
     "tests": "factories make rows of several organizations",
 }
 
-_M = TypeVar("_M", bound=models.Model)
-
 
 @dataclass(frozen=True)
 class Origin:
@@ -49,27 +44,6 @@ class Origin:
 
     via: str = "task"  # api, socket, admin, ingest, task, shell
     address: str = ""  # the client's IP address, where there is one
-
-
-class OwnedQuerySet(models.QuerySet[_M]):
-    """Rows of customers. Every list of them begins with `for_organization`."""
-
-    def for_organization(self, organization: Organization) -> Self:
-        """Only this organization's rows: the first wall (Note [Two walls])."""
-        return self.filter(organization=organization)
-
-
-class OwnedModel(models.Model):
-    """A row that belongs to one organization. The column is copied from the parent, never read from a request.
-
-    Concrete models add `objects`, a manager made of OwnedQuerySet or of a class that extends it.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    organization = models.ForeignKey("organizations.Organization", on_delete=models.CASCADE, related_name="+")
-
-    class Meta:
-        abstract = True
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from uuid_utils.compat import uuid7
 
 from organizations.models import Organization
-from organizations.tenancy import OwnedModel, OwnedQuerySet
+from organizations.owned import OwnedModel, OwnedQuerySet
 from sensors.fields import CentiField
 
 _M = TypeVar("_M", bound=models.Model)

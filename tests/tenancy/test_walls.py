@@ -13,7 +13,8 @@ from django.db.utils import DatabaseError, ProgrammingError
 from alerts.models import Alert
 from notifications.models import ContactMethod
 from organizations.models import AccessToken, ApiKey, Change, Membership, Organization, User
-from organizations.tenancy import Origin, OwnedModel, acting_as_system, acting_in
+from organizations.owned import OwnedModel
+from organizations.tenancy import Origin, acting_as_system, acting_in
 from sensors.models import Reading, Sensor, Site, Unit
 from tests.factories import (
     NOON,
