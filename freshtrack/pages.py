@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
@@ -19,8 +21,8 @@ NOT_BUILT = (
 @ensure_csrf_cookie
 def web_app(request: HttpRequest, path: str = "") -> HttpResponse:
     """The same page for every address of the web app, whose router takes it from there."""
-    try:
-        page = (settings.WEB_APP / "index.html").read_text()
-    except FileNotFoundError:
-        return HttpResponse(NOT_BUILT, status=503)
-    return HttpResponse(page)
+    # The collected copy first: it fits the collected files, also while a new build is being made.
+    for folder in (settings.STATIC_ROOT / "spa", settings.WEB_APP):
+        with suppress(FileNotFoundError):
+            return HttpResponse((folder / "index.html").read_text())
+    return HttpResponse(NOT_BUILT, status=503)

@@ -31,6 +31,9 @@ MOST_MALFORMED_A_MINUTE: Final = 20
 class LiveSocket(AsyncWebsocketConsumer):
     """`/ws/v1/orgs/<slug>/live/`, see the contract for the messages."""
 
+    # No channel of its own: the hub listens for all. A name that isn't configured gives no layer, so that opening a
+    # socket doesn't need Redis.
+    channel_layer_alias = "none: see live/hub.py"
     connection: Connection | None = None
 
     async def connect(self) -> None:

@@ -102,6 +102,7 @@ class Room:
     def __init__(self) -> None:
         self.connections: set[Connection] = set()
         self.cursor = ""
+        self.joined = False  # the channel group: only with Redis
         self.waiting: list[dict[str, Any]] = []
         self.flush: asyncio.TimerHandle | None = None
 
@@ -151,13 +152,12 @@ class Hub:
             raise access.Refused(access.TOO_MANY, "Too many open screens.")
         self.per_user[user_id] = self.per_user.get(user_id, 0) + 1
         async with self._lock:
-            if self._channel is None:
-                self._channel = await self._layer.new_channel()
-                self._tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._recheck())]
+            if not self._tasks:
+                self._tasks = [asyncio.create_task(self._recheck())]
             room = self._rooms.get(organization_id)
             if room is None:
-                await self._subscribe(organization_id)
                 room = self._rooms[organization_id] = Room()
+                await self._subscribe(organization_id, room)
                 room.cursor = await cursor()
         room.connections.add(connection)
 
@@ -175,17 +175,25 @@ class Hub:
         async with self._lock:
             if not room.connections and self._rooms.get(organization_id) is room:
                 del self._rooms[organization_id]
+                if not room.joined:
+                    return
                 try:
                     await self._layer.group_discard(events.group_name(organization_id), self._channel)
                 except (OSError, RedisError):
                     logger.warning("a channel group could not be left")
 
-    async def _subscribe(self, organization_id: UUID) -> None:
+    async def _subscribe(self, organization_id: UUID, room: Room) -> None:
+        """Without Redis a screen still gets its snapshot, and polls; the re-check tries again."""
         try:
-            await self._layer.group_add(events.group_name(organization_id), self._channel)
-        except (OSError, RedisError) as error:
-            # The screen still gets its snapshot and polls; the re-check joins again when Redis is back.
-            logger.warning("a channel group could not be joined: %s", error)
+            async with asyncio.timeout(events.PATIENCE_S):
+                if self._channel is None:
+                    self._channel = await self._layer.new_channel()
+                    self._tasks.append(asyncio.create_task(self._receive()))
+                await self._layer.group_add(events.group_name(organization_id), self._channel)
+        except (OSError, RedisError, TimeoutError) as error:
+            logger.warning("a channel group could not be joined: %s", error or type(error).__name__)
+        else:
+            room.joined = True
 
     async def _receive(self) -> None:
         while True:
@@ -208,6 +216,10 @@ class Hub:
         """Every 3 s one look whether each socket may still be open: works without Redis too."""
         while True:
             await asyncio.sleep(RECHECK_S)
+            for organization_id, room in list(self._rooms.items()):
+                if not room.joined:
+                    async with self._lock:
+                        await self._subscribe(organization_id, room)
             connections = [c for room in self._rooms.values() for c in room.connections]
             try:
                 over = await sync_to_async(access.ended)([c.grant for c in connections])

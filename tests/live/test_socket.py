@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
-from django.conf import settings
+from django.conf import settings as project
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
@@ -184,13 +184,13 @@ def session_of_member() -> tuple[str, str]:
     browser.force_login(member.user)
     return (
         member.organization.slug,
-        f"{settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESSION_COOKIE_NAME].value}",
+        f"{project.SESSION_COOKIE_NAME}={browser.cookies[project.SESSION_COOKIE_NAME].value}",
     )
 
 
 async def test_a_session_cookie_counts_from_our_own_pages_only() -> None:
     slug, cookie = await session_of_member()
-    for origin in (settings.PUBLIC_URL, None):
+    for origin in (project.PUBLIC_URL, None):
         headers = {"origin": origin} if origin else {}
         screen = await Screen(slug, cookie=cookie, **headers).open()
         await screen.next("snapshot")
@@ -328,3 +328,15 @@ async def test_an_unknown_address_is_closed() -> None:
     screen = WebsocketCommunicator(sockets, "/ws/v1/nothing/")
     connected, code = await screen.connect(timeout=5)
     assert (connected, code) == (False, 4404)
+
+
+async def test_without_redis_a_screen_still_opens_and_shows_everything(settings: Any, tmp_path: Any) -> None:
+    layer = settings.CHANNEL_LAYERS["default"]
+    away = {**layer["CONFIG"], "hosts": [{"address": f"unix://{tmp_path}/nowhere.sock"}]}
+    settings.CHANNEL_LAYERS = {"default": {**layer, "CONFIG": away}}
+    sensor, token = await cooler()
+    screen = await Screen(sensor.organization.slug, token).open()
+    assert len((await screen.next("snapshot"))["units"]) == 1
+    await screen.say(type="ping", id=1)
+    assert (await screen.next("reply"))["ok"]
+    await screen.disconnect()
