@@ -778,10 +778,7 @@ export interface components {
             name?: string;
             time_zone?: string;
             language?: string;
-            /** @description Current memberships in living organizations, by name. */
-            readonly memberships: {
-                [key: string]: unknown;
-            }[];
+            readonly memberships: components["schemas"]["OwnMembership"][];
         };
         /**
          * @description * `temperature` - Air temperature
@@ -834,6 +831,14 @@ export interface components {
             readonly role: string;
             /** Format: date-time */
             readonly created_at: string;
+        };
+        OrganizationName: {
+            slug: string;
+            name: string;
+        };
+        OwnMembership: {
+            readonly org: components["schemas"]["OrganizationName"];
+            readonly role: components["schemas"]["RoleEnum"];
         };
         PaginatedAlertEventList: {
             /**
@@ -1060,6 +1065,15 @@ export interface components {
             /** @default  */
             amount: string;
         };
+        /**
+         * @description * `owner` - Owner
+         *     * `admin` - Administrator
+         *     * `manager` - Manager
+         *     * `staff` - Staff
+         *     * `viewer` - Viewer
+         * @enum {string}
+         */
+        RoleEnum: "owner" | "admin" | "manager" | "staff" | "viewer";
         /** @description At most one of them; none is the whole organization. */
         Scope: {
             /** Format: uuid */

@@ -4,10 +4,9 @@ import type { components } from './schema'
 
 type Schemas = components['schemas']
 
-/** A member's role; the backend's description leaves the shape of memberships open. */
-export type Role = 'owner' | 'admin' | 'manager' | 'staff' | 'viewer'
-export type Membership = { org: Pick<Schemas['Organization'], 'slug' | 'name'>; role: Role }
-export type Me = Omit<Schemas['Me'], 'memberships'> & { memberships: Membership[] }
+export type Me = Schemas['Me']
+export type Membership = Me['memberships'][number]
+export type Role = Membership['role']
 export type Site = Schemas['Site']
 export type Area = Schemas['Area']
 export type Unit = Schemas['Unit']
