@@ -28,9 +28,7 @@ class Sink:
         """For EMAIL_URL."""
         return f"smtp://127.0.0.1:{self.port}"
 
-    async def handle_RCPT(
-        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
-    ) -> str:
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
         """nobody@… doesn't exist."""
         if address.startswith("nobody@"):
             return "550 5.1.1 No such person here"
