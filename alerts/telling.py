@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.template.loader import render_to_string
+from django.utils import dateformat
 
 from alerts.models import Alert, Condition, Severity
 from notifications import delivery, people
@@ -64,8 +65,8 @@ def _words(alert: Alert) -> dict[str, object]:
         "value": _number(alert.value, unit_of_measure),
         "threshold": _number(alert.threshold, unit_of_measure),
         "peak": _number(alert.peak, unit_of_measure),
-        "started": alert.started_at.astimezone(zone),
-        "opened": alert.opened_at.astimezone(zone),
+        # In words: a template would turn a moment back into the server's zone.
+        "started": dateformat.format(alert.started_at.astimezone(zone), "D j M Y, H:i"),
         "zone": zone.key,
         "link": f"{settings.PUBLIC_URL}/o/{alert.organization.slug}/alerts/{alert.pk}",
     }

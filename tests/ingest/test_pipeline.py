@@ -204,6 +204,15 @@ class TestJudging:
         assert "Walk-in cooler" in message.text
         assert f"/alerts/{alert.pk}" in message.html
 
+    def test_people_are_told_in_the_time_of_the_site(self, watched: Sensor) -> None:
+        with as_system():
+            type(watched.site).objects.update(timezone="America/New_York")
+        post(watched.organization, *warm(until=30))
+        with as_system():
+            message = Notification.objects.get()
+        for words in (message.text, message.html):
+            assert "Fri 20 Nov 2026, 07:00 (America/New_York)" in words
+
     def test_splitting_and_repeating_the_readings_changes_nothing(self, watched: Sensor) -> None:
         for minute in range(0, 61, 5):
             post(watched.organization, reading(minute, 8.0))
