@@ -133,7 +133,6 @@ def running_stack(
             "PORT": str(port),
             "PUBLIC_URL": url,
             "REDIS_PREFIX": f"stack-{token}",
-            "PYTHONUNBUFFERED": "1",
             **(env or {}),
         }
         # Marks of the test run: the stack must behave like the product (its password hasher, its database).
@@ -147,8 +146,11 @@ def running_stack(
             _keep_logs(home, token)
             raise
         finally:
-            stack.children.stop(STOP_SECONDS)
+            killed = stack.children.stop(STOP_SECONDS)
             stack.children.close()
+            if killed:
+                _keep_logs(home, token)
+                raise AssertionError(f"These didn't end when asked: {', '.join(killed)}.")
 
 
 @contextlib.contextmanager

@@ -84,7 +84,7 @@ class Supervisor:
             "FRESHTRACK_HOME": str(self.installation.home),
             "PORT": str(self.installation.port),
             "SECRET_KEY": given.get("SECRET_KEY") or secret_key(self.installation.home),
-            "PYTHONUNBUFFERED": "1",  # logs are read while they are written
+            "PYTHONUNBUFFERED": "1",  # progress is read from logs while they are written
             # The demonstration's organizations are on a plan without limits that a visitor could meet.
             "RATE_PER_USER": given.get("RATE_PER_USER") or "6000/min",
         }

@@ -104,9 +104,13 @@ class Children:
                 child.process.send_signal(signal.SIGTERM)
             patience = min(ASK_AGAIN_SECONDS, end - time.monotonic())
             processes.wait_until(lambda: not any(child.running() for child in self._all), seconds=patience)
-        killed = [child.name for child in self._all if child.running()]
+        stubborn = [child for child in self._all if child.running()]
+        for child in stubborn:
+            # With PYTHONFAULTHANDLER the log then ends with what each thread was doing.
+            child.process.send_signal(signal.SIGABRT)
+        processes.wait_until(lambda: not any(child.running() for child in stubborn), seconds=1)
         self.kill()
-        return killed
+        return [child.name for child in stubborn]
 
     def kill(self) -> None:
         """End all at once, and whatever they started."""

@@ -62,4 +62,6 @@ def simulator() -> Service:
 
 def environment_of_services(environment: Mapping[str, str]) -> dict[str, str]:
     """What running processes see of the environment that set-up has."""
-    return {name: value for name, value in environment.items() if name not in SETUP_ONLY}
+    kept = {name: value for name, value in environment.items() if name not in SETUP_ONLY}
+    # Logs are read while they are written, and a process that hangs says where.
+    return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
