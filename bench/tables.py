@@ -1,0 +1,100 @@
+"""Results as tables for people: minimum, median and maximum over the repeats."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bench.figures import spread
+
+Results = dict[str, Any]
+Repeats = Sequence[dict[str, Any]]
+
+
+def render(results: Results) -> str:
+    """Everything that was measured."""
+    return "\n\n".join([_machine(results["machine"]), _ingest(results), _journey(results), _pages(results)])
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    postgres = machine["postgres"]
+    return (
+        f"{machine['cores']} cores of {machine['processor']}, {machine['memory_gb']} GB; "
+        f"load average before {machine['load_before']}; fdatasync {machine['fdatasync_ms']} ms\n"
+        f"PostgreSQL {postgres['version']}: fsync {postgres['fsync']}, synchronous_commit "
+        f"{postgres['synchronous_commit']}, full_page_writes {postgres['full_page_writes']}\n"
+        "Cells: minimum / median / maximum over the repeats."
+    )
+
+
+def _ingest(results: Results) -> str:
+    rows = [
+        [
+            shape,
+            _cell(repeats, lambda r: r["readings_a_second"]),
+            _cell(repeats, lambda r: r["p50_ms"]),
+            _cell(repeats, lambda r: r["p99_ms"]),
+            _cell(repeats, lambda r: r["requests_a_commit"], 1),
+            _cell(repeats, lambda r: r["copy_rows_a_second"]),
+            _cell(repeats, lambda r: r["door_to_copy"] * 100, 1),
+            *(
+                f"{spread([r['processors'][name] for r in repeats])[1]:.2f}"
+                for name in ("door", "postgres", "client", "others")
+            ),
+        ]
+        for shape, repeats in results["ingest"].items()
+    ]
+    head = [
+        *("a request", "readings/s", "p50 ms", "p99 ms", "requests a commit", "COPY rows/s", "door/COPY %"),
+        *("door cpu", "pg cpu", "client cpu", "others cpu"),
+    ]
+    sizes = results["sizes"]
+    title = f"Ingest, {sizes['connections']} connections, {sizes['sensors']} sensors, every reading judged"
+    return _table(title, head, rows)
+
+
+def _journey(results: Results) -> str:
+    names = {
+        "reading_to_frame": "reading posted -> its frame",
+        "reading_to_answer": "reading posted -> its answer",
+        "alert_to_frame": "alert posted -> its frame",
+    }
+    rows = [
+        [
+            title,
+            str(results["journey"][0][name]["count"]),
+            _cell([repeat[name] for repeat in results["journey"]], lambda r: r["p50_ms"], 1),
+            _cell([repeat[name] for repeat in results["journey"]], lambda r: r["p99_ms"], 1),
+        ]
+        for name, title in names.items()
+    ]
+    return _table("Journey, one at a time, one screen", ["", "count", "p50 ms", "p99 ms"], rows)
+
+
+def _pages(results: Results) -> str:
+    names = {"list_of_units": "list of {results} units", "day_as_chart": "a day of one sensor, {results} points"}
+    rows = [
+        [
+            title.format(**results["pages"][name][0]),
+            _cell(results["pages"][name], lambda r: r["p50_ms"], 1),
+            _cell(results["pages"][name], lambda r: r["p99_ms"], 1),
+            str(results["statements"][name]),
+            f"{results['pages'][name][0]['bytes'] / 1024:.0f}",
+        ]
+        for name, title in names.items()
+    ]
+    return _table("Pages, one request at a time", ["", "p50 ms", "p99 ms", "SQL statements", "kB"], rows)
+
+
+def _cell(repeats: Repeats, value: Callable[[dict[str, Any]], float], digits: int = 0) -> str:
+    return " / ".join(f"{number:.{digits}f}" for number in spread([value(repeat) for repeat in repeats]))
+
+
+def _table(title: str, head: list[str], rows: list[list[str]]) -> str:
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in [head, ["-" * width for width in widths], *rows]
+    ]
+    return "\n".join([title, *(f"  {line}".rstrip() for line in lines)])

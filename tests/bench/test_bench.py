@@ -1,0 +1,76 @@
+"""The bench measures what it says: a short run against real processes. Its numbers mean nothing, their shape does."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bench import house, tables
+from bench.__main__ import run
+from bench.figures import latency, percentile, spread
+from bench.sizes import QUICK
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[house.House]:
+    with house.opened(processes=("web",)) as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def results(place: house.House) -> dict[str, Any]:
+    return run(place, QUICK)
+
+
+def test_percentiles_are_values_that_were_measured() -> None:
+    hundred = [float(number) for number in range(1, 101)]
+
+    assert percentile(hundred, 0.5) == 50
+    assert percentile(hundred, 0.99) == 99
+    assert percentile([7.0], 0.99) == 7
+    assert latency([0.001, 0.003, 0.002]) == {"p50_ms": 2.0, "p99_ms": 3.0, "count": 3}
+    assert spread([3.0, 1.0, 2.0]) == (1, 2, 3)
+
+
+def test_a_cluster_that_may_forget_is_not_measured(place: house.House) -> None:
+    # The tests' own cluster is one.
+    with pytest.raises(house.NotDurableError, match="'fsync': 'off'"):
+        place.check_durable()
+
+
+def test_every_measurement_is_repeated_and_has_its_limit_beside_it(results: dict[str, Any]) -> None:
+    assert list(results["ingest"]) == ["1", "100"]
+    for readings, repeats in results["ingest"].items():
+        assert len(repeats) == QUICK.repeats
+        for got in repeats:
+            assert got["readings_a_request"] == int(readings)
+            assert 0 < got["p50_ms"] <= got["p99_ms"]
+            assert got["door_to_copy"] == pytest.approx(got["readings_a_second"] / got["copy_rows_a_second"], rel=0.1)
+            assert got["processors"].keys() == {"door", "postgres", "client", "others"}
+    assert [repeat["reading_to_frame"]["count"] for repeat in results["journey"]] == [QUICK.lone_readings] * 2
+    assert [repeat["alert_to_frame"]["count"] for repeat in results["journey"]] == [QUICK.alerts] * 2
+
+
+def test_pages_are_whole_and_their_statements_are_counted(results: dict[str, Any]) -> None:
+    [units, _], [chart, _] = results["pages"]["list_of_units"], results["pages"]["day_as_chart"]
+
+    assert units["results"] == QUICK.units
+    assert 100 < chart["results"] <= 500
+    assert all(0 < count < 30 for count in results["statements"].values())
+
+
+def test_the_fleet_is_judged_and_worries_nobody(results: dict[str, Any], place: house.House) -> None:
+    with place.database() as database:
+        rules = database.execute("SELECT rule_name, count(*) FROM alerts_alert GROUP BY 1").fetchall()
+
+    # Only those alerts that the journey opened.
+    assert rules == [("At once", QUICK.alerts * QUICK.repeats)]
+
+
+def test_tables_show_all_of_it(results: dict[str, Any]) -> None:
+    shown = tables.render(results)
+
+    assert "fsync off" in shown
+    assert "door/COPY %" in shown
+    assert f"list of {QUICK.units} units" in shown
+    assert "alert posted -> its frame" in shown
