@@ -71,7 +71,7 @@ class Stack:
 
     def sql(self, query: sql.SQL | str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Ask the database as its superuser, whom no row-level security stops."""
-        with _superuser(self.database) as connection:
+        with superuser(self.database) as connection:
             cursor = connection.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
 
@@ -156,7 +156,7 @@ def running_stack(
 @contextlib.contextmanager
 def _database(name: str) -> Iterator[tuple[str, dict[str, str]]]:
     """A clone of the template, and the addresses of everything for processes that use it."""
-    with _superuser() as connection:
+    with superuser() as connection:
         connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER freshtrack_owner").format(
                 sql.Identifier(name), sql.Identifier(template.DATABASE)
@@ -170,7 +170,7 @@ def _database(name: str) -> Iterator[tuple[str, dict[str, str]]]:
     try:
         yield name, addresses
     finally:
-        with _superuser() as connection:
+        with superuser() as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
@@ -181,7 +181,8 @@ def _servers() -> dict[str, Any]:
     return state
 
 
-def _superuser(database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
+def superuser(database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
+    """A connection to the server of this test run that may do everything."""
     return psycopg.connect(host=_servers()["sockets"], user=SUPERUSER, dbname=database, autocommit=True)
 
 

@@ -26,7 +26,7 @@ def web(port: int) -> Service:
         name="The web server",
         log="web",
         command=(
-            *(sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port)),
+            *(sys.executable, "-m", "freshtrack.up.daphne", "-b", "127.0.0.1", "-p", str(port)),
             "freshtrack.asgi:application",
         ),
     )

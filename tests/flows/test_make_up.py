@@ -144,7 +144,7 @@ def test_it_is_whole_found_from_other_shells_and_ends_when_asked(
     )
     assert "No planned migration operations." in manage(environment, "migrate", "--plan")
     # The processes that answer strangers don't know the login of the tables' owner.
-    web = next(pid for pid, command in processes_of(home).items() if "daphne" in command)
+    web = next(pid for pid, command in processes_of(home).items() if "freshtrack.up.daphne" in command)
     assert b"freshtrack_owner" not in Path(f"/proc/{web}/environ").read_bytes()
 
     again = subprocess.run(
