@@ -128,7 +128,8 @@ check() (
   flock 8
   # Settings as production has them. Nothing connects anywhere.
   export SECRET_KEY="no-secret:only-for-checks:0123456789:abcdefghijklmnopqrstuvwxyz:ABCDEFGHIJKLMN"
-  export DATABASE_URL="postgres://freshtrack_app@/freshtrack?host=/nowhere" REDIS_URL=redis://redis.invalid:6379/0
+  export DATABASE_URL="postgres://freshtrack_app@/freshtrack?host=/nowhere" DATABASE_POOL=0
+  export REDIS_URL=redis://redis.invalid:6379/0
   export MIGRATION_DATABASE_URL=$DATABASE_URL PUBLIC_URL=https://freshtrack.example ALLOWED_HOSTS=freshtrack.example
   local bin=$VENV/bin
   say "Checks"
