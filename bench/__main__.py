@@ -33,9 +33,10 @@ async def measure(place: house.House, sizes: Sizes) -> dict[str, Any]:
     ingest, journey, pages = (bench(place, used, sizes) for bench in (IngestBench, JourneyBench, PagesBench))
     say("warming up")
     await ingest.warm_up()
-    results: dict[str, Any] = {"ingest": {}, "journey": [], "pages": {}}
+    results: dict[str, Any] = {"yardstick_ms": [], "ingest": {}, "journey": [], "pages": {}}
     for repeat in range(1, sizes.repeats + 1):
         of = f"{repeat} of {sizes.repeats}"
+        results["yardstick_ms"].append(machine.yardstick_ms())
         for readings in sizes.shapes:
             got = await ingest.measure(readings)
             results["ingest"].setdefault(str(readings), []).append(got)

@@ -54,6 +54,16 @@ def busy_seconds() -> float:
     return sum(int(ticks) for ticks in (user, nice, system, irq, soft_irq, stolen)) / TICKS
 
 
+def yardstick_ms() -> float:
+    """A fixed piece of Python. A machine that is shared runs it at another speed from one minute to the next."""
+    samples = []
+    for _ in range(5):
+        began = perf_counter()
+        sum(number * number for number in range(200_000))
+        samples.append(perf_counter() - began)
+    return round(percentile(samples, 0.5) * 1000, 1)
+
+
 def parent_of(pid: int) -> int:
     """The process that started this one."""
     fields = _stat(Path("/proc") / str(pid))

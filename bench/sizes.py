@@ -13,8 +13,8 @@ class Sizes:
     sensors: int = 200
     # Readings in a request -> requests that a connection sends in one load at most.
     shapes: dict[int, int] = field(default_factory=lambda: {1: 4000, 100: 200, 1000: 20})
-    seconds: float = 3.0  # of load, for each shape and repeat
-    warm_up_seconds: float = 1.0
+    seconds: float = 2.0  # of load, for each shape and repeat
+    warm_up_seconds: float = 0.3
     copy_rows: int = 50_000  # in one COPY at least: with fewer it would be its commit that is measured
     copy_seconds: float = 0.5  # of COPY at least, after each load
     lone_readings: int = 100

@@ -11,16 +11,19 @@ Repeats = Sequence[dict[str, Any]]
 
 def render(results: Results) -> str:
     """Everything that was measured."""
-    return "\n\n".join([_machine(results["machine"]), _ingest(results), _journey(results), _pages(results)])
+    return "\n\n".join([_machine(results), _ingest(results), _journey(results), _pages(results)])
 
 
-def _machine(machine: dict[str, Any]) -> str:
+def _machine(results: Results) -> str:
+    machine = results["machine"]
     postgres = machine["postgres"]
+    yardstick = " / ".join(f"{number:.1f}" for number in spread(results["yardstick_ms"]))
     return (
         f"{machine['cores']} cores of {machine['processor']}, {machine['memory_gb']} GB; "
         f"load average before {machine['load_before']}; fdatasync {machine['fdatasync_ms']} ms\n"
         f"PostgreSQL {postgres['version']}: fsync {postgres['fsync']}, synchronous_commit "
         f"{postgres['synchronous_commit']}, full_page_writes {postgres['full_page_writes']}\n"
+        f"A fixed piece of Python at the start of each repeat: {yardstick} ms\n"
         "Cells: minimum / median / maximum over the repeats."
     )
 
