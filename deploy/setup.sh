@@ -73,7 +73,7 @@ install_packages() {
   local arguments=()
   for lock in "$@"; do arguments+=(--requirement "$lock"); done
   : >"$log"
-  show_progress "$log" &
+  show_progress "$log" 9<&- &
   progress=$!
   attached "$PY" -m pip install --disable-pip-version-check --no-input --progress-bar off --require-hashes \
     "${arguments[@]}" >"$log" 2>&1 9<&- || status=$?
