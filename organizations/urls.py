@@ -2,10 +2,10 @@
 
 from django.urls import path
 
-from organizations import views
+from organizations.views import account, organizations
 
 urlpatterns = [
-    path("me/", views.Me.as_view(), name="me"),
-    path("orgs/", views.Organizations.as_view(), name="organizations"),
-    path("orgs/<slug:organization>/", views.OneOrganization.as_view(), name="organization"),
+    path("me/", account.Me.as_view(), name="me"),
+    path("orgs/", organizations.Organizations.as_view(), name="organizations"),
+    path("orgs/<slug:organization>/", organizations.OneOrganization.as_view(), name="organization"),
 ]

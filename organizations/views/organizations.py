@@ -1,30 +1,18 @@
-"""The own account, and the organizations of a person."""
+"""The organizations of a person."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
 from django.db.models import F, QuerySet
-from drf_spectacular.utils import extend_schema
 from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from organizations.models import Organization, User
 from organizations.scoped_views import OrganizationScoped
-from organizations.serializers import MeSerializer, OrganizationSerializer
+from organizations.serializers.organizations import OrganizationSerializer
 from organizations.tenancy import acting_as_system
-
-
-class Me(APIView):
-    """Who am I, and where may I go?"""
-
-    @extend_schema(responses=MeSerializer)
-    def get(self, request: Request) -> Response:
-        """The signed-in person with memberships."""
-        with acting_as_system("own account", by=cast("User", request.user)):
-            return Response(MeSerializer(cast("User", request.user)).data)
 
 
 class Organizations(generics.ListAPIView[Organization]):
