@@ -1,0 +1,39 @@
+"""Shapes of the own account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from organizations.models import Membership, User
+from organizations.serializers.organizations import OrganizationNameSerializer
+
+
+class OwnMembershipSerializer(serializers.ModelSerializer[Membership]):
+    org = OrganizationNameSerializer(source="organization", read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ["org", "role"]
+        read_only_fields = fields
+
+
+class MeSerializer(serializers.ModelSerializer[User]):
+    memberships = serializers.SerializerMethodField()
+
+    class Meta:
+        model = User
+        fields = ["id", "email", "name", "time_zone", "language", "memberships"]
+
+    @extend_schema_field(OwnMembershipSerializer(many=True))
+    def get_memberships(self, user: User) -> list[dict[str, Any]]:
+        """Current memberships in living organizations, by name."""
+        rows = (
+            Membership.objects.current()
+            .filter(user=user, organization__deleted_at=None)
+            .select_related("organization")
+            .order_by("organization__name", "pk")
+        )
+        return list(OwnMembershipSerializer(rows, many=True).data)
