@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import ClassVar, Self
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
@@ -48,9 +50,20 @@ class AlertRuleQuerySet(OwnedQuerySet["AlertRule"]):
         """Those that weren't deleted."""
         return self.filter(deleted_at=None)
 
+    def in_sites(self, sites: Collection[UUID]) -> Self:
+        """Those of the sites, and those of the whole organization or of a kind: they watch these sites too."""
+        return self.filter(
+            Q(site=None, area=None, unit=None)
+            | Q(site_id__in=sites)
+            | Q(area__site_id__in=sites)
+            | Q(unit__site_id__in=sites)
+        )
+
 
 class AlertRule(OwnedModel):
     """When to alert. Scope: one of site, area, unit, kind of unit, or none of them: the whole organization."""
+
+    site_path = "site_id"  # and more: see in_sites
 
     name = models.CharField(max_length=120, blank=True)
     metric = models.CharField(max_length=24, choices=Metric.choices)
@@ -110,6 +123,8 @@ class RuleState(OwnedModel):
     Locked, in order of `cause_key`, in the transaction that stores readings: two writers judge one after the other.
     """
 
+    site_path = "unit__site_id"
+
     cause_key = models.CharField(max_length=120, unique=True)
     rule = models.ForeignKey(AlertRule, on_delete=models.CASCADE, related_name="+")
     unit = models.ForeignKey(Unit, on_delete=models.CASCADE, related_name="+")
@@ -130,6 +145,7 @@ class AlertQuerySet(OwnedQuerySet["Alert"]):
 class Alert(OwnedModel):
     """An excursion that lasted: born in the transaction of the reading that completed the delay."""
 
+    site_path = "site_id"
     TRANSITIONS: ClassVar[dict[str, set[str]]] = {
         AlertStatus.OPEN: {AlertStatus.ACKNOWLEDGED, AlertStatus.RESOLVED},
         AlertStatus.ACKNOWLEDGED: {AlertStatus.OPEN, AlertStatus.RESOLVED},  # open: the acknowledgement lapsed
@@ -209,6 +225,8 @@ class AlertEventKind(models.TextChoices):
 
 class AlertEvent(OwnedModel):
     """One move of an alert: the timeline that an inspector reads. Never changed."""
+
+    site_path = "site_id"
 
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="events")
     site_id = models.UUIDField(null=True)  # copied from the alert

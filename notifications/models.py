@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 from uuid_utils.compat import uuid7
 
-from organizations.models import User
+from organizations.models import Membership, User
 from organizations.owned import OwnedModel, OwnedQuerySet
 
 
@@ -60,9 +60,22 @@ class NotificationQuerySet(OwnedQuerySet["Notification"]):
             | Q(status=NotificationStatus.SENDING, claimed_until__lte=at)
         )
 
+    def for_member(self, membership: Membership) -> Self:
+        """Of the member's sites, and what was sent to the member whatever it is about."""
+        queryset = self.for_organization(membership.organization)
+        if membership.site_ids is None:
+            return queryset
+        return queryset.filter(Q(site_id__in=membership.site_ids) | Q(user_id=membership.user_id))
+
 
 class Notification(OwnedModel):
     """One message to one address: a row first, then a task (Note [Rows are the queue])."""
+
+    site_path = "site_id"
+    # None: a message about the person's own account, such as a link to reset the password. No organization sees it.
+    organization = models.ForeignKey(  # type: ignore[assignment]
+        "organizations.Organization", null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
 
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     channel = models.CharField(max_length=8, choices=ContactKind.choices)
@@ -74,6 +87,11 @@ class Notification(OwnedModel):
     subject = models.CharField(max_length=300)
     text = models.TextField()
     html = models.TextField(blank=True)
+    confidential = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Holds a secret link: never shown, and its words are wiped once it was sent.",
+    )
     # A transition that is evaluated twice, or a task that runs twice, promises the same message once.
     dedupe_key = models.CharField(max_length=200, unique=True)
     status = models.CharField(max_length=12, choices=NotificationStatus.choices, default=NotificationStatus.PROMISED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
@@ -101,6 +101,18 @@ class Organization(models.Model):
         return f"{self.name} ({self.slug})"
 
 
+class FormerSlug(OwnedModel):
+    """A name that an organization had in addresses: old links lead on, and nobody else may take it."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    created_at = models.DateTimeField(default=now)
+
+    objects = OwnedQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.slug} of {self.organization_id}"
+
+
 class Role(models.TextChoices):
     """What a member may do; organizations/permissions.py says what each means."""
 
@@ -109,6 +121,10 @@ class Role(models.TextChoices):
     MANAGER = "manager", "Manager"
     STAFF = "staff", "Staff"
     VIEWER = "viewer", "Viewer"
+
+
+# Owners and administrators look after the whole organization; only the others can be restricted to some sites.
+RESTRICTABLE: Final = (Role.MANAGER.value, Role.STAFF.value, Role.VIEWER.value)
 
 
 class MembershipQuerySet(OwnedQuerySet["Membership"]):
@@ -123,6 +139,10 @@ class Membership(OwnedModel):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
+    # An array, not rows: sites live in a room above this one, and each request reads it with the membership.
+    site_ids = ArrayField(
+        models.UUIDField(), null=True, blank=True, help_text="The sites that the member may see; null: all of them."
+    )
     created_at = models.DateTimeField(default=now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -134,10 +154,60 @@ class Membership(OwnedModel):
                 fields=["organization", "user"], condition=Q(ended_at=None), name="membership_once_at_a_time"
             ),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_known"),
+            models.CheckConstraint(
+                condition=Q(site_ids=None) | (Q(role__in=RESTRICTABLE) & Q(site_ids__len__gt=0)),
+                name="membership_restricted_below_admin",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.user_id} in {self.organization_id} as {self.role}"
+
+
+class InvitationQuerySet(OwnedQuerySet["Invitation"]):
+    def pending(self, *, at: Any) -> Self:
+        """Those that can still be accepted."""
+        return self.filter(accepted_at=None, revoked_at=None, expires_at__gt=at)
+
+
+class Invitation(OwnedModel):
+    """An offer of membership to one e-mail address: expires, and can be accepted once."""
+
+    email = models.EmailField()
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
+    site_ids = ArrayField(models.UUIDField(), null=True, blank=True, help_text="As of a membership.")
+    # The link's token is stored like a key: who reads the database can't accept with it.
+    hash = models.CharField(max_length=64, unique=True, editable=False)
+    invited_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=now)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # A second invitation of the same address replaces the first instead of leaving two open doors.
+            models.UniqueConstraint(
+                F("organization"),
+                Lower("email"),
+                condition=Q(accepted_at=None, revoked_at=None),
+                name="invitation_once_per_address",
+            ),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="invitation_role_known"),
+            models.CheckConstraint(
+                condition=Q(site_ids=None) | (Q(role__in=RESTRICTABLE) & Q(site_ids__len__gt=0)),
+                name="invitation_restricted_below_admin",
+            ),
+            models.CheckConstraint(
+                condition=Q(accepted_at=None) | Q(revoked_at=None), name="invitation_accepted_or_revoked"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} as {self.role} ({self.pk})"
 
 
 class SecretQuerySet(OwnedQuerySet["Any"]):
@@ -166,6 +236,13 @@ class ApiKey(OwnedModel):
         return f"{self.name} ({self.prefix}…)"
 
 
+class TokenScope(models.TextChoices):
+    """What a personal access token may do, within what its person may."""
+
+    READ = "read", "Read"
+    WRITE = "write", "Change"
+
+
 class AccessToken(models.Model):
     """A personal access token: the API on behalf of a person, in all of the person's organizations."""
 
@@ -174,6 +251,11 @@ class AccessToken(models.Model):
     name = models.CharField(max_length=120)
     prefix = models.CharField(max_length=16)
     hash = models.CharField(max_length=64, unique=True, editable=False)
+    # By default a token may do what its person may. The default stands in the database for the release before.
+    scopes = ArrayField(
+        models.CharField(max_length=32),
+        db_default=Value(["read", "write"], output_field=ArrayField(models.CharField(max_length=32))),
+    )
     created_at = models.DateTimeField(default=now)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -185,6 +267,61 @@ class AccessToken(models.Model):
     def is_usable(self, *, at: Any) -> bool:
         """Neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > at)
+
+
+class ExternalIdentity(models.Model):
+    """Somebody as another identity provider knows them: its bearer tokens are accepted (OIDC_ISSUERS)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="external_identities")
+    issuer = models.CharField(max_length=300)
+    subject = models.CharField(max_length=255)
+    created_at = models.DateTimeField(default=now)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["issuer", "subject"], name="external_identity_once")]
+
+    def __str__(self) -> str:
+        return f"{self.subject} at {self.issuer}"
+
+
+class IdempotentAnswer(OwnedModel):
+    """What a POST with an Idempotency-Key was answered, so that a repeat gets the same answer and causes nothing."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=200)
+    # Of method, address and body: another request under the same key is a mistake of the client.
+    fingerprint = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(default=0)
+    body = models.JSONField(null=True)
+    created_at = models.DateTimeField(default=now)
+
+    objects = OwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "user", "key"], name="idempotency_key_once"),
+        ]
+        # organizations.forget_answers asks for the old ones.
+        indexes = [models.Index(fields=["created_at"], name="idempotent_answer_age")]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.user_id}"
+
+
+class SecurityEvent(OwnedModel):
+    """Something that was tried and refused, or done to an account: it tells its story in the audit trail."""
+
+    kind = models.CharField(max_length=48, help_text="For example invitation_reused.")
+    detail = models.CharField(max_length=300, blank=True)
+    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=now)
+
+    objects = OwnedQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.pk})"
 
 
 class Change(models.Model):

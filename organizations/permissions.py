@@ -1,50 +1,106 @@
-"""Who may do what: one table, read by the API, the socket, the app's menus and the tests.
+"""Who may do what: one table, read by the API, the socket, the app's menus, the docs and the tests.
 
-A role may do what its row says and everything that the roles below it may.
+A role may do what its row says and everything that the roles below it may. docs/permissions.md is made from it
+(`manage.py permission_table`).
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from organizations.models import Role
+from organizations.models import Membership, Role
 
 RANK: Final = {Role.VIEWER: 0, Role.STAFF: 1, Role.MANAGER: 2, Role.ADMIN: 3, Role.OWNER: 4}
 
-# action -> the lowest role that may do it
-TABLE: Final[dict[str, Role]] = {
-    "organization.view": Role.VIEWER,
-    "places.view": Role.VIEWER,
-    "places.change": Role.MANAGER,
-    "sensors.view": Role.VIEWER,
-    "sensors.change": Role.MANAGER,
-    "readings.view": Role.VIEWER,
-    "rules.view": Role.VIEWER,
-    "rules.change": Role.MANAGER,
-    "alerts.view": Role.VIEWER,
-    "alerts.acknowledge": Role.STAFF,
-    "alerts.resolve": Role.STAFF,
-    "alerts.comment": Role.STAFF,
-    "notifications.view": Role.STAFF,
-    "keys.view": Role.ADMIN,
-    "keys.change": Role.ADMIN,
+
+class Line(NamedTuple):
+    """One action: the lowest role that may do it, in which words people read it."""
+
+    least: Role
+    words: str
+    # It concerns every site, so a member who is restricted to some may not, whatever the role.
+    whole: bool = False
+
+
+TABLE: Final[dict[str, Line]] = {
+    "organization.view": Line(Role.VIEWER, "See the organization's name and time zone"),
+    "organization.change": Line(Role.ADMIN, "Rename the organization, change its address and time zone", whole=True),
+    "organization.delete": Line(Role.OWNER, "Delete the organization, and bring it back within 30 days", whole=True),
+    "organization.transfer": Line(Role.OWNER, "Hand ownership to another member", whole=True),
+    "members.view": Line(Role.VIEWER, "See who works here (restricted members: at their sites)"),
+    "members.change": Line(Role.ADMIN, "Invite people, change roles and sites, remove members", whole=True),
+    "members.leave": Line(Role.VIEWER, "Leave the organization"),
+    "owners.change": Line(Role.OWNER, "Invite, change or remove owners", whole=True),
+    "keys.view": Line(Role.ADMIN, "See API keys, without their secrets", whole=True),
+    "keys.change": Line(Role.ADMIN, "Make and revoke API keys", whole=True),
+    "audit.view": Line(Role.ADMIN, "Read and export the audit trail", whole=True),
+    "changes.view": Line(Role.VIEWER, "Catch up on what changed"),
+    "places.view": Line(Role.VIEWER, "See sites, areas and units"),
+    "places.change": Line(Role.MANAGER, "Add, change and delete areas and units; change sites"),
+    "sites.change": Line(Role.MANAGER, "Add and delete sites", whole=True),
+    "sensors.view": Line(Role.VIEWER, "See sensors and gateways"),
+    "sensors.change": Line(Role.MANAGER, "Add, claim, move and retire sensors and gateways"),
+    "readings.view": Line(Role.VIEWER, "See and export readings"),
+    "rules.view": Line(Role.VIEWER, "See alert rules"),
+    "rules.change": Line(Role.MANAGER, "Change alert rules (restricted members: those of their sites)"),
+    "alerts.view": Line(Role.VIEWER, "See alerts and their timeline"),
+    "alerts.acknowledge": Line(Role.STAFF, "Take charge of an alert"),
+    "alerts.resolve": Line(Role.STAFF, "Resolve an alert and say what was done"),
+    "alerts.comment": Line(Role.STAFF, "Comment on an alert"),
+    "notifications.view": Line(Role.STAFF, "See who was told what, and whether it arrived"),
+}
+
+# What a row of the change log is about -> the action that lets a member see it in `changes/`. What isn't here is for
+# those who may read the audit trail.
+SEEN_WITH: Final[dict[str, str]] = {
+    "organization": "organization.view",
+    "membership": "members.view",
+    "invitation": "members.change",
+    "api_key": "keys.view",
+    "site": "places.view",
+    "area": "places.view",
+    "unit": "places.view",
+    "gateway": "sensors.view",
+    "sensor": "sensors.view",
+    "alert_rule": "rules.view",
+    "alert": "alerts.view",
+    "alert_event": "alerts.view",
+    "notification": "notifications.view",
 }
 
 
 def may(role: str, action: str) -> bool:
-    """Whether a member with this role may do the action.
+    """Whether a member with this role, who isn't restricted to some sites, may do the action.
 
     Raises KeyError for an action that the table doesn't have: a typo must not become a permission.
     """
-    return RANK[Role(role)] >= RANK[TABLE[action]]
+    return RANK[Role(role)] >= RANK[TABLE[action].least]
+
+
+def member_may(membership: Membership, action: str) -> bool:
+    """Whether this member may do the action, the restriction to some sites considered.
+
+    Raises KeyError for an action that the table doesn't have.
+    """
+    return may(membership.role, action) and (membership.site_ids is None or not TABLE[action].whole)
+
+
+def actions_of(membership: Membership) -> list[str]:
+    """Everything this member may do, by name: what menus and buttons follow."""
+    return sorted(action for action in TABLE if member_may(membership, action))
 
 
 def roles_that_may(action: str) -> list[str]:
     """The roles that may do the action, lowest first."""
-    return [role.value for role in RANK if RANK[role] >= RANK[TABLE[action]]]
+    return [role.value for role in RANK if RANK[role] >= RANK[TABLE[action].least]]
+
+
+def entities_seen_by(membership: Membership) -> list[str]:
+    """What of the change log the member may see in `changes/`."""
+    return sorted(entity for entity, action in SEEN_WITH.items() if member_may(membership, action))
 
 
 class MayDo(BasePermission):
@@ -53,10 +109,14 @@ class MayDo(BasePermission):
     message = "Your role in this organization doesn't allow this."
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """True if the member's role may; a view without an entry for the method is refused to everybody."""
+        """True if the member may; a view without an entry for the method is refused to everybody."""
         membership = getattr(request, "membership", None)
         if membership is None:
             return False
         actions = view.may
         action = actions.get(getattr(view, "action", None) or "") or actions.get(request.method)
-        return action is not None and may(membership.role, action)
+        if action is None:
+            return False
+        if may(membership.role, action) and not member_may(membership, action):
+            self.message = "You are restricted to some sites; this concerns all of them."
+        return member_may(membership, action)

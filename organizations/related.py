@@ -7,18 +7,21 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from organizations.owned import OwnedQuerySet
+
 
 class OwnedField(serializers.PrimaryKeyRelatedField[Any]):
     """A UUID of a living row of the organization in the serializer's context."""
 
     def get_queryset(self) -> QuerySet[Any]:
-        """Only this organization's rows, deleted ones left out."""
+        """Only what the member may see of this organization's rows, deleted ones left out."""
         queryset = super().get_queryset()
         assert queryset is not None  # noqa: S101 (every use names its rows)
-        organization = self.context.get("organization")
-        if organization is None:
+        assert isinstance(queryset, OwnedQuerySet)  # noqa: S101
+        membership = self.context.get("membership")
+        if membership is None:
             return queryset.none()  # the schema generator
-        queryset = queryset.filter(organization=organization)
+        queryset = queryset.for_member(membership)
         if any(field.name == "deleted_at" for field in queryset.model._meta.fields):
             queryset = queryset.filter(deleted_at=None)
         return queryset

@@ -67,31 +67,38 @@ class OrganizationScoped(generics.GenericAPIView[Any]):
             transaction.set_rollback(True)
         return super().handle_exception(exc)
 
+    def find_membership(self, request: Request) -> Membership | None:
+        """The person's place in the organization of the URL. Opens its own transaction."""
+        return membership_of(request.user, self.kwargs["organization"])
+
     def perform_authentication(self, request: Request) -> None:
         """Who is it, which organization; then everything else happens inside it."""
         super().perform_authentication(request)
         if not request.user.is_authenticated:
             return  # IsAuthenticated answers 401
-        membership = membership_of(request.user, self.kwargs["organization"])
+        membership = self.find_membership(request)
         if membership is None:
             raise Http404
         self.membership = membership
         request.membership = membership  # type: ignore[attr-defined]
         origin = Origin(via="api", address=request.META.get("REMOTE_ADDR") or "")
-        self._scope.enter_context(acting_in(membership.organization, by=request.user, origin=origin))
+        self._scope.enter_context(
+            acting_in(membership.organization, by=request.user, origin=origin, sites=membership.site_ids)
+        )
         self._in_scope = True
 
     def get_queryset(self) -> QuerySet[Any]:
-        """The view's queryset, of this organization only."""
+        """The view's queryset, of this organization and of the member's sites only."""
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset().none()
         queryset = super().get_queryset()
         assert isinstance(queryset, OwnedQuerySet), f"{type(self).__name__}.queryset must be of an owned model"  # noqa: S101
-        return queryset.for_organization(self.organization)
+        return queryset.for_member(self.membership)
 
     def get_serializer_context(self) -> dict[str, Any]:
-        """Serializers look up related objects in the organization."""
+        """Serializers look up related objects among what the member may see."""
         context = dict(super().get_serializer_context())
         if not getattr(self, "swagger_fake_view", False):
             context["organization"] = self.organization
+            context["membership"] = self.membership
         return context

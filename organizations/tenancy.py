@@ -9,10 +9,11 @@ filter therefore finds nothing outside these two, and only its own organization'
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from django.db import connection, transaction
 
@@ -47,15 +48,23 @@ class Origin:
 
 
 @contextmanager
-def acting_in(organization: Organization, *, by: User | None = None, origin: Origin | None = None) -> Iterator[None]:
+def acting_in(
+    organization: Organization,
+    *,
+    by: User | None = None,
+    origin: Origin | None = None,
+    sites: Collection[UUID] | None = None,
+) -> Iterator[None]:
     """Open the transaction of an edge (request, socket command, task) inside one organization.
+
+    With `sites` (a member who is restricted to some) PostgreSQL hides what belongs to others.
 
     Not nestable: the edge opens it once, domain functions only say that they need it. Everything it sets is local to
     the transaction, so it is safe behind PgBouncer in transaction mode.
 
     Raises RuntimeError when a transaction is already open.
     """
-    yield from _scope(TENANT_ROLE, organization=organization, by=by, origin=origin)
+    yield from _scope(TENANT_ROLE, organization=organization, by=by, origin=origin, sites=sites)
 
 
 @contextmanager
@@ -65,22 +74,36 @@ def acting_as_system(reason: str, *, by: User | None = None, origin: Origin | No
     Raises KeyError for an unlisted reason and RuntimeError when a transaction is already open.
     """
     SYSTEM_REASONS[reason]
-    yield from _scope(SYSTEM_ROLE, organization=None, by=by, origin=origin or Origin(via=reason))
+    yield from _scope(SYSTEM_ROLE, organization=None, by=by, origin=origin or Origin(via=reason), sites=None)
 
 
-def _scope(role: str, *, organization: Organization | None, by: User | None, origin: Origin | None) -> Iterator[None]:
+def _array(sites: Collection[UUID] | None) -> str:
+    """As PostgreSQL reads an array; empty where nothing is restricted."""
+    return "" if sites is None else f"{{{','.join(str(site) for site in sites)}}}"
+
+
+def _scope(
+    role: str,
+    *,
+    organization: Organization | None,
+    by: User | None,
+    origin: Origin | None,
+    sites: Collection[UUID] | None,
+) -> Iterator[None]:
     origin = origin or Origin()
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
             # set_config(…, true) is SET LOCAL with parameters; "role" is SET LOCAL ROLE.
             cursor.execute(
                 "SELECT set_config('freshtrack.organization', %s, true), set_config('freshtrack.number', %s, true),"
-                " set_config('freshtrack.actor', %s, true), set_config('freshtrack.via', %s, true),"
+                " set_config('freshtrack.sites', %s, true), set_config('freshtrack.actor', %s, true),"
+                " set_config('freshtrack.via', %s, true),"
                 " set_config('freshtrack.address', %s, true), set_config('freshtrack.request', %s, true),"
                 " set_config('role', %s, true)",
                 [
                     str(organization.pk) if organization else "",
                     str(organization.number) if organization else "",
+                    _array(sites),
                     str(by.pk) if by else "",
                     origin.via,
                     origin.address,
@@ -94,5 +117,5 @@ def _scope(role: str, *, organization: Organization | None, by: User | None, ori
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT set_config('role', 'none', true), set_config('freshtrack.organization', '', true),"
-                " set_config('freshtrack.number', '', true)"
+                " set_config('freshtrack.number', '', true), set_config('freshtrack.sites', '', true)"
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 from django.db import models
 from django.db.models import Q
@@ -77,6 +77,8 @@ class PlaceQuerySet(OwnedQuerySet[_M]):
 class Site(OwnedModel, SoftDeletable):
     """A building or vehicle with one time zone: its days are the days of its records."""
 
+    site_path = "pk"
+
     name = models.CharField(max_length=120)
     timezone = models.CharField(max_length=64, default="UTC", help_text="IANA name, for example Europe/Berlin.")
     kind = models.CharField(max_length=16, choices=SiteKind.choices, default=SiteKind.OTHER)
@@ -96,6 +98,8 @@ class Site(OwnedModel, SoftDeletable):
 class Area(OwnedModel, SoftDeletable):
     """A part of a site: a kitchen, a store room."""
 
+    site_path = "site_id"
+
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="areas")
     name = models.CharField(max_length=120)
     created_at = models.DateTimeField(default=now)
@@ -111,6 +115,8 @@ class Area(OwnedModel, SoftDeletable):
 
 class Unit(OwnedModel, SoftDeletable):
     """One cooler, freezer, case or room: what has a temperature range and can be in trouble."""
+
+    site_path = "site_id"
 
     area = models.ForeignKey(Area, on_delete=models.CASCADE, related_name="units")
     # Copied from the area, so that lists, sockets and permissions filter without a join.
@@ -135,6 +141,8 @@ class Unit(OwnedModel, SoftDeletable):
 
 class Gateway(OwnedModel, SoftDeletable):
     """What carries readings from sensors to us."""
+
+    site_path = "site_id"
 
     site = models.ForeignKey(Site, null=True, blank=True, on_delete=models.SET_NULL, related_name="gateways")
     serial = models.CharField(max_length=64)
@@ -177,6 +185,8 @@ class Sensor(OwnedModel):
     `id` is a short integer for the readings table (92 bytes a reading instead of 140 with a UUID); people and others
     outside see `public_id`. The newest values are kept here: lists and live screens need no query into readings.
     """
+
+    site_path = "site_id"
 
     id = models.AutoField(primary_key=True)  # type: ignore[assignment]
     public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
@@ -234,6 +244,8 @@ class Reading(models.Model):
     The key makes storing idempotent: a gateway that retries sends the same reading twice. There is no foreign key in
     the database (sensors are retired, not deleted), since checking it would cost a look-up for every row stored.
     """
+
+    site_path: ClassVar[str] = "sensor__site_id"
 
     pk = models.CompositePrimaryKey("sensor_id", "recorded_at")
     # The order packs the row without holes: 8, 4, 4, 4, then two-byte columns.

@@ -78,6 +78,7 @@ class Places(OrganizationScoped, viewsets.ModelViewSet[Any]):
 class Sites(Places):
     """Buildings and vehicles."""
 
+    may = {**crud("places"), "create": "sites.change", "destroy": "sites.change", "restore": "sites.change"}
     queryset = Site.objects.order_by("name", "pk")
     serializer_class = SiteSerializer
     filterset_fields = ["kind"]

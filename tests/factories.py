@@ -9,12 +9,13 @@ from typing import Any
 
 import factory
 from django.db import connection, models
+from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from alerts.models import Alert, AlertRule
 from notifications.models import ContactMethod, Notification
 from organizations import secrets
-from organizations.models import AccessToken, ApiKey, Membership, Organization, Role, User
+from organizations.models import AccessToken, ApiKey, Invitation, Membership, Organization, Role, User
 from organizations.tenancy import SYSTEM_ROLE, acting_as_system
 from sensors.models import Area, Sensor, SensorStatus, Site, Unit
 
@@ -89,6 +90,17 @@ class MembershipFactory(Rows):
     organization = factory.SubFactory(OrganizationFactory)
     user = factory.SubFactory(UserFactory)
     role = Role.OWNER
+
+
+class InvitationFactory(Rows):
+    class Meta:
+        model = Invitation
+
+    organization = factory.SubFactory(OrganizationFactory)
+    email = factory.Sequence(lambda n: f"invited{n}@example.com")
+    role = Role.STAFF
+    hash = factory.LazyAttribute(lambda invitation: secrets.digest(f"token of {invitation.email}"))
+    expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=7))
 
 
 class ContactMethodFactory(Rows):

@@ -8,16 +8,25 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from organizations.models import Membership, User
+from organizations.permissions import actions_of
 from organizations.serializers.organizations import OrganizationNameSerializer
 
 
 class OwnMembershipSerializer(serializers.ModelSerializer[Membership]):
     org = OrganizationNameSerializer(source="organization", read_only=True)
+    sites = serializers.ListField(
+        source="site_ids", child=serializers.UUIDField(), allow_null=True, read_only=True, help_text="Null: all."
+    )
+    permissions = serializers.SerializerMethodField(help_text="The actions that menus and buttons may offer.")
 
     class Meta:
         model = Membership
-        fields = ["org", "role"]
+        fields = ["org", "role", "sites", "permissions"]
         read_only_fields = fields
+
+    def get_permissions(self, membership: Membership) -> list[str]:
+        """Names of the permission table (docs/permissions.md)."""
+        return actions_of(membership)
 
 
 class MeSerializer(serializers.ModelSerializer[User]):

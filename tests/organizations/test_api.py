@@ -10,7 +10,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from organizations.models import AccessToken, Role
-from organizations.permissions import TABLE, may, roles_that_may
+from organizations.permissions import TABLE, actions_of, may, roles_that_may
 from tests.factories import MembershipFactory, OrganizationFactory, UserFactory, as_system, token_of
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +30,16 @@ def test_me_names_the_person_and_the_organizations() -> None:
     me = client(token_of(member.user)).get("/api/v1/me/").json()
     assert me["email"] == member.user.email
     organization = member.organization
-    assert me["memberships"] == [{"org": {"slug": organization.slug, "name": organization.name}, "role": "staff"}]
+    assert me["memberships"] == [
+        {
+            "org": {"slug": organization.slug, "name": organization.name},
+            "role": "staff",
+            "sites": None,
+            "permissions": actions_of(member),
+        }
+    ]
+    assert "alerts.resolve" in actions_of(member)
+    assert "rules.change" not in actions_of(member)
 
 
 def test_the_list_of_organizations_has_the_persons_own_only() -> None:

@@ -12,7 +12,7 @@ from django.db.utils import DatabaseError, ProgrammingError
 
 from alerts.models import Alert
 from notifications.models import ContactMethod
-from organizations.models import AccessToken, ApiKey, Change, Membership, Organization, User
+from organizations.models import AccessToken, ApiKey, Change, Invitation, Membership, Organization, User
 from organizations.owned import OwnedModel
 from organizations.tenancy import Origin, acting_as_system, acting_in
 from sensors.models import Reading, Sensor, Site, Unit
@@ -20,6 +20,7 @@ from tests.factories import (
     NOON,
     AlertFactory,
     ContactMethodFactory,
+    InvitationFactory,
     MembershipFactory,
     NotificationFactory,
     OrganizationFactory,
@@ -48,6 +49,7 @@ NOT_OWNED = {
     "organizations.User": "one person may belong to several organizations; its own policy shows members only",
     "organizations.Organization": "belongs to itself; the policy compares its id",
     "organizations.AccessToken": "belongs to a person; no organization sees it",
+    "organizations.ExternalIdentity": "belongs to a person; no organization sees it",
     "organizations.Beat": "signs of life of our own processes",
     "organizations.User_groups": "what our staff may do in the admin",
     "organizations.User_user_permissions": "what our staff may do in the admin",
@@ -70,6 +72,7 @@ def fill(organization: Organization) -> None:
     ContactMethodFactory(user=member.user)
     token_of(member.user)
     key_of(organization)
+    InvitationFactory(organization=organization)
     NotificationFactory(organization=organization)
     sensor = SensorFactory(unit__area__site__organization=organization)
     AlertFactory(unit=sensor.unit)
@@ -85,7 +88,7 @@ def two() -> tuple[Organization, Organization]:
     return one, other
 
 
-SEEN = [Organization, Membership, ApiKey, Change, Site, Unit, Sensor, Reading, Alert, ContactMethod, User]
+SEEN = [Organization, Membership, Invitation, ApiKey, Change, Site, Unit, Sensor, Reading, Alert, ContactMethod, User]
 
 
 def test_the_tests_run_as_the_runtime_login_which_no_wall_lets_through() -> None:
