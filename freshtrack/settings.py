@@ -18,6 +18,7 @@ HTTPS = PUBLIC_URL.startswith("https://")
 
 # --- the frame --------------------------------------------------------------------------------------------------
 SECRET_KEY = env.str("SECRET_KEY")  # no default: `make up` makes one, production must
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])  # former keys, until nothing is left under them
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 ROOT_URLCONF = "freshtrack.urls"
@@ -211,6 +212,7 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_PREVENT_ENUMERATION = True
+MFA_ADAPTER = "organizations.two_factor.EncryptingAdapter"
 HEADLESS_ONLY = True
 HEADLESS_CLIENTS = ("browser",)
 HEADLESS_FRONTEND_URLS = {
