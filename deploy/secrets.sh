@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the secrets of a production installation in deploy/secrets, which compose.yaml mounts: random, once, never
-# printed. What exists is kept, so it may be run again; a lost secret_key only signs everybody out.
+# printed. What exists is kept, so it may be run again; a lost secret_key signs everybody out and unmakes second factors.
 set -euo pipefail
 cd "$(dirname "$0")"
 
