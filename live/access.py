@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from organizations import secrets
 from organizations.models import AccessToken, Membership, Organization, User
+from organizations.scoped_views import membership_of
 from organizations.tenancy import acting_as_system
 
 SUBPROTOCOL: Final = "freshtrack.v1"
@@ -37,12 +38,15 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Grant:
-    """Why a socket is open; all of it must stay true while it is."""
+    """Why a socket is open; all of it must stay true while it is. `sites`: those the member may see; None: all."""
 
     user: User
     membership_id: UUID
     organization: Organization
     role: str
+    # Compared too, like the role: a grant with another restriction is another grant.
+    sites: frozenset[UUID] | None
+    membership: Membership = field(compare=False, repr=False)
     token_id: UUID | None = None
     session_key: str | None = None
 
@@ -73,25 +77,22 @@ def is_same_origin(scope: Any) -> bool:
 
 
 def admit(*, slug: str, bearer: str | None, session_user: Any, session_key: str | None, same_origin: bool) -> Grant:
-    """Who is it, and which organization? Blocks: call it in a thread. Opens its own transaction.
+    """Who is it, and which organization? Blocks: call it in a thread. Opens its own transactions.
 
     Raises Refused.
     """
     with acting_as_system("live"):
         user, token_id = _person(bearer, session_user if same_origin else None)
-        membership = (
-            Membership.objects.current()
-            .select_related("organization")
-            .filter(user=user, organization__slug=slug, organization__deleted_at=None)
-            .first()
-        )
-        if membership is None:
-            raise Refused(NO_SUCH_ORGANIZATION, "You have no organization with this name.")
+    membership = membership_of(user, slug)
+    if membership is None:
+        raise Refused(NO_SUCH_ORGANIZATION, "You have no organization with this name.")
     return Grant(
         user=user,
         membership_id=membership.pk,
         organization=membership.organization,
         role=membership.role,
+        sites=_sites(membership.site_ids),
+        membership=membership,
         token_id=token_id,
         session_key=None if token_id else session_key,
     )
@@ -113,11 +114,12 @@ def ended(grants: Iterable[Grant]) -> dict[Grant, int]:
     grants = list(grants)
     now = timezone.now()
     with acting_as_system("live"):
-        members = dict(
-            Membership.objects.current()
+        members = {
+            key: (role, _sites(site_ids))
+            for key, role, site_ids in Membership.objects.current()
             .filter(pk__in={g.membership_id for g in grants}, organization__deleted_at=None, user__is_active=True)
-            .values_list("pk", "role")
-        )
+            .values_list("pk", "role", "site_ids")
+        }
         tokens = {
             token.pk
             for token in AccessToken.objects.filter(pk__in={g.token_id for g in grants if g.token_id})
@@ -133,6 +135,10 @@ def ended(grants: Iterable[Grant]) -> dict[Grant, int]:
             grant.session_key and grant.session_key not in sessions
         ):
             over[grant] = WHO_ARE_YOU
-        elif members.get(grant.membership_id) != grant.role:
-            over[grant] = NOT_YOURS  # also a changed role: the client comes back with the new one
+        elif members.get(grant.membership_id) != (grant.role, grant.sites):
+            over[grant] = NOT_YOURS  # also other rights than before: the client comes back with the new ones
     return over
+
+
+def _sites(site_ids: Iterable[UUID] | None) -> frozenset[UUID] | None:
+    return None if site_ids is None else frozenset(site_ids)

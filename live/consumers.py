@@ -152,7 +152,7 @@ def _parse(text: str | None) -> dict[str, Any] | None:
 
 def acknowledge(grant: access.Grant, *, alert_id: Any, note: Any, address: str) -> str | None:
     """Acknowledge an alert over the socket; returns the error's code or None. Opens its own transaction."""
-    if not permissions.may(grant.role, "alerts.acknowledge"):
+    if not permissions.member_may(grant.membership, "alerts.acknowledge"):
         return "permission_denied"
     if not isinstance(alert_id, str) or not isinstance(note, str) or len(note) > 2000:
         return "invalid"
@@ -161,8 +161,9 @@ def acknowledge(grant: access.Grant, *, alert_id: Any, note: Any, address: str) 
     except msgspec.ValidationError:
         return "invalid"
     try:
-        with acting_in(grant.organization, by=grant.user, origin=Origin(via="socket", address=address)):
-            alert = Alert.objects.for_organization(grant.organization).filter(pk=key).first()
+        origin = Origin(via="socket", address=address)
+        with acting_in(grant.organization, by=grant.user, origin=origin, sites=grant.sites):
+            alert = Alert.objects.for_member(grant.membership).filter(pk=key).first()
             if alert is None:
                 return "not_found"
             lifecycle.acknowledge(alert=alert, by=grant.user, at=timezone.now(), note=note)

@@ -1,4 +1,4 @@
-"""One hub a process: joins an organization's group once, encodes a frame once, writes it to all its sockets.
+"""One hub a process: joins an organization's group once, encodes a frame once, writes it to whom it concerns.
 
 A consumer per socket in the group would cost a thread hop, a task and an encoding for each socket and event. Readings
 are coalesced with a leading edge: the first goes at once, what follows within LIVE_FLUSH_MS goes as one batch; alerts
@@ -96,6 +96,20 @@ class Connection:
         self._task.cancel()
 
 
+def of_sites(message: dict[str, Any], sites: frozenset[UUID]) -> dict[str, Any] | None:
+    """What a member who is restricted to these sites may see of an event; None: nothing.
+
+    Whoever publishes an event says of which site it is (an alert says it itself, readings each). What says nothing is
+    for those who may see every site.
+    """
+    names = {str(site) for site in sites}
+    if message["type"] == "readings":
+        batch = [reading for reading in message["batch"] if reading["site"] in names]
+        return {**message, "batch": batch} if batch else None
+    subject = message["alert"] if message["type"] == "alert" else message
+    return message if subject.get("site") in names else None
+
+
 class Room:
     """One organization's sockets in this process."""
 
@@ -107,10 +121,16 @@ class Room:
         self.flush: asyncio.TimerHandle | None = None
 
     def tell(self, message: dict[str, Any], *, may_drop: bool = False) -> None:
-        """Encode once, queue for everybody."""
-        text = encode({"type": message["type"], "cursor": self.cursor, **message})
+        """Queue for everybody what they may see of it, encoded once for each distinct set of sites."""
+        texts: dict[frozenset[UUID] | None, str | None] = {}
         for connection in self.connections:
-            connection.offer(text, may_drop=may_drop)
+            sites = connection.grant.sites
+            if sites not in texts:
+                seen = message if sites is None else of_sites(message, sites)
+                texts[sites] = seen and encode({"type": seen["type"], "cursor": self.cursor, **seen})
+            text = texts[sites]
+            if text is not None:
+                connection.offer(text, may_drop=may_drop)
 
     def readings(self, batch: list[dict[str, Any]]) -> None:
         """Leading edge: at once if the room was quiet, else with the next flush."""

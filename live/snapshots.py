@@ -1,4 +1,4 @@
-"""What a screen needs before the first event: every unit as it is now, and the cursor from which changes follow."""
+"""What a screen needs before the first event: each unit it may see as it is now, and where changes go on from."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from sensors.models import Unit
 
 def take(grant: Grant, *, address: str) -> tuple[str, list[dict[str, Any]]]:
     """(cursor, units). Blocks: call it in a thread. Opens its own transaction."""
-    with acting_in(grant.organization, by=grant.user, origin=Origin(via="socket", address=address)):
+    origin = Origin(via="socket", address=address)
+    with acting_in(grant.organization, by=grant.user, origin=origin, sites=grant.sites):
         where = cursor()
         units = (
-            Unit.objects.for_organization(grant.organization)
+            Unit.objects.for_member(grant.membership)
             .filter(deleted_at=None)
             .prefetch_related("sensors")
             .order_by("name", "pk")
