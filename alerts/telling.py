@@ -17,7 +17,7 @@ _UNITS = {"temperature": "°C", "product_temperature": "°C", "humidity": "% RH"
 
 
 def promise_opened(*, alert: Alert, at: datetime) -> None:
-    """Promise a message to everybody concerned: every manager and above, by their verified addresses.
+    """Promise a message to everybody concerned: managers and above who may see the site, by verified addresses.
 
     A warning stays silent while a critical alert of the same unit and kind is open. Call inside a transaction.
     """
@@ -28,7 +28,9 @@ def promise_opened(*, alert: Alert, at: datetime) -> None:
     text = render_to_string("alerts/email/opened.txt", words)
     html = delivery.inline_styles(render_to_string("alerts/email/opened.html", words))
     roles = permissions.roles_that_may("rules.change")  # manager and above
-    for contact in people.addresses(organization_id=alert.organization_id, roles=roles, kinds=["email"]):
+    for contact in people.addresses(
+        organization_id=alert.organization_id, site_id=alert.site_id, roles=roles, kinds=["email"]
+    ):
         delivery.promise(
             delivery.Message(
                 organization_id=alert.organization_id,

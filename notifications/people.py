@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from notifications.models import ContactKind, ContactMethod
 from organizations.models import User
 
 
-def addresses(*, organization_id: UUID, roles: Iterable[str], kinds: Iterable[str]) -> QuerySet[ContactMethod]:
-    """Verified contact methods of the organization's current, active members with these roles. Inside a transaction."""
+def addresses(
+    *, organization_id: UUID, site_id: UUID | None, roles: Iterable[str], kinds: Iterable[str]
+) -> QuerySet[ContactMethod]:
+    """Verified contact methods of the organization's current, active members with these roles. Inside a transaction.
+
+    Only of those who may see the site; without one, only of those who may see all of them.
+    """
+    may_see_it = Q(user__memberships__site_ids=None)
+    if site_id is not None:
+        may_see_it |= Q(user__memberships__site_ids__contains=[site_id])
     return (
+        # One filter: all of it must hold of the same membership.
         ContactMethod.objects.filter(
+            may_see_it,
             kind__in=list(kinds),
             verified_at__isnull=False,
             user__is_active=True,

@@ -24,6 +24,7 @@ from tests.factories import (
     MembershipFactory,
     NotificationFactory,
     OrganizationFactory,
+    SiteFactory,
     UserFactory,
     as_system,
     fresh,
@@ -190,8 +191,28 @@ class TestPeople:
         ContactMethodFactory(user=member(role=Role.OWNER), kind="sms", address="+15550100")
         ContactMethodFactory(user=MembershipFactory().user)
         with as_system():
-            found = people.addresses(organization_id=organization.pk, roles=["manager", "owner"], kinds=["email"])
+            found = people.addresses(
+                organization_id=organization.pk, site_id=None, roles=["manager", "owner"], kinds=["email"]
+            )
             assert list(found) == [good]
+
+    def test_who_may_see_some_sites_only_is_told_of_these_only(self) -> None:
+        here, elsewhere = SiteFactory(), SiteFactory()
+        boss = MembershipFactory(organization=here.organization)
+        manager = MembershipFactory(organization=here.organization, role=Role.MANAGER, site_ids=[here.pk])
+        # Elsewhere they may see everything: another organization's membership is no reason here.
+        MembershipFactory(organization=elsewhere.organization, user=manager.user)
+        addresses = {member: ContactMethodFactory(user=member.user) for member in (boss, manager)}
+
+        def told(site_id: Any) -> set[Any]:
+            with as_system():
+                found = people.addresses(
+                    organization_id=here.organization_id, site_id=site_id, roles=["manager", "owner"], kinds=["email"]
+                )
+                return set(found)
+
+        assert told(here.pk) == set(addresses.values())
+        assert told(elsewhere.pk) == told(None) == {addresses[boss]}
 
     def test_the_sign_in_address_is_kept_once(self) -> None:
         user = UserFactory()
