@@ -116,6 +116,11 @@ class AlertRule(OwnedModel):
     def __str__(self) -> str:
         return f"{self.name or self.condition} ({self.pk})"
 
+    @property
+    def has_place(self) -> bool:
+        """Whether it watches one site, area or unit, and not all of them or all of a kind."""
+        return any((self.site_id, self.area_id, self.unit_id))
+
 
 class RuleState(OwnedModel):
     """Where one rule stands with one unit: what evaluation needs to go on with the next reading.

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from alerts.models import Alert, AlertEvent, AlertRule, Condition
 from alerts.shapes import alert_shape
-from organizations.related import OwnedField
+from organizations.related import OwnedField, must_be_placed
 from sensors.models import Area, Site, Unit, UnitKind
 
 _WITHOUT_THRESHOLD = {Condition.NO_DATA, Condition.DOOR_OPEN_FOR, Condition.FAULT}
@@ -88,6 +88,9 @@ class AlertRuleSerializer(serializers.ModelSerializer[AlertRule]):
         threshold = attrs.get("threshold", getattr(self.instance, "threshold", None))
         if threshold is None and condition not in _WITHOUT_THRESHOLD:
             raise serializers.ValidationError({"threshold": "This condition needs a threshold."})
+        if self.instance is None or "site" in attrs:  # a given scope sets all of its columns
+            place = attrs.get("site") or attrs.get("area") or attrs.get("unit")
+            must_be_placed(place, membership=self.context["membership"], field="scope")
         return attrs
 
 

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
-from rest_framework import status, viewsets
+from rest_framework import permissions, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,6 +24,7 @@ from alerts.serializers import (
     NoteSerializer,
     ResolveSerializer,
 )
+from freshtrack.errors import OutsideYourSites
 from organizations.scoped_views import OrganizationScoped
 
 
@@ -45,6 +46,13 @@ class AlertRules(OrganizationScoped, viewsets.ModelViewSet[AlertRule]):
     def perform_create(self, serializer: BaseSerializer[AlertRule]) -> None:
         """The organization is that of the URL."""
         serializer.save(organization=self.organization)
+
+    def check_object_permissions(self, request: Request, obj: AlertRule) -> None:
+        """Restricted members see the rules that watch every site, and leave them as they are."""
+        super().check_object_permissions(request, obj)
+        reads = request.method in permissions.SAFE_METHODS
+        if not reads and self.membership.site_ids is not None and not obj.has_place:
+            raise OutsideYourSites("This rule watches every site, and you are restricted to some.")
 
     def perform_destroy(self, instance: AlertRule) -> None:
         """Hides it: alerts that it opened still name it."""

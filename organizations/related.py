@@ -7,7 +7,18 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from organizations.models import Membership
 from organizations.owned import OwnedQuerySet
+
+
+def must_be_placed(place: Any, *, membership: Membership, field: str) -> None:
+    """Somebody who is restricted to some sites can't make what belongs to none or to all: they wouldn't see it.
+
+    Raises ValidationError for `field`.
+    """
+    if place is None and membership.site_ids is not None:
+        words = "You are restricted to some sites: say which of them this belongs to."
+        raise serializers.ValidationError({field: [words]}, code="outside_your_sites")
 
 
 class OwnedField(serializers.PrimaryKeyRelatedField[Any]):

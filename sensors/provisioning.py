@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from psycopg.errors import UniqueViolation
 
 from freshtrack.errors import DomainError
 from organizations.models import Organization
@@ -57,20 +62,40 @@ def register(
 ) -> Sensor:
     """Make a sensor known before or after it first reports. Call inside a transaction.
 
-    Raises AlreadyKnown if it is claimed already; an unclaimed one that reported before is taken over with its readings.
+    Raises AlreadyKnown if it is claimed already, or unclaimed while the member may see some sites only: then it is the
+    whole organization's. One that reported before is taken over with its readings.
     """
-    sensor, created = Sensor.objects.get_or_create(
-        organization=organization,
-        serial=serial,
-        channel=channel,
-        defaults={"name": name, "model": model, "expected_interval_s": expected_interval_s},
+    described = {"name": name, "model": model, "expected_interval_s": expected_interval_s}
+    # Placed with its first breath: members who are restricted to some sites can't make what has none.
+    placed = (
+        {"unit": unit, "site_id": unit.site_id, "claimed_at": at, "status": SensorStatus.OFFLINE.value} if unit else {}
     )
-    if not created and sensor.status != SensorStatus.UNCLAIMED:
+    with known_once(f"Sensor {serial} (channel {channel}) is already known. Perhaps it is at a site you don't see."):
+        sensor, created = Sensor.objects.get_or_create(
+            organization=organization, serial=serial, channel=channel, defaults={**described, **placed}
+        )
+    if created:
+        return sensor
+    if sensor.status != SensorStatus.UNCLAIMED:
         raise AlreadyKnown(f"Sensor {serial} (channel {channel}) is already known.")
-    if not created:
-        sensor.name, sensor.model, sensor.expected_interval_s = name, model, expected_interval_s
-        sensor.save(update_fields=["name", "model", "expected_interval_s"])
+    sensor.name, sensor.model, sensor.expected_interval_s = name, model, expected_interval_s
+    sensor.save(update_fields=list(described))
     return claim(sensor=sensor, unit=unit, at=at) if unit is not None else sensor
+
+
+@contextmanager
+def known_once(words: str) -> Iterator[None]:
+    """What another row stands in the way of, perhaps one of a site that the member doesn't see. Inside a transaction.
+
+    Raises AlreadyKnown with these words.
+    """
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        if isinstance(error.__cause__, UniqueViolation):
+            raise AlreadyKnown(words) from error
+        raise
 
 
 def retire(*, sensor: Sensor, at: datetime) -> Sensor:

@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from organizations.related import OwnedField
+from organizations.related import OwnedField, must_be_placed
 from sensors.conditions import Now, now_of
 from sensors.models import Area, Gateway, Reading, Sensor, Site, Unit
 
@@ -105,6 +105,12 @@ class GatewaySerializer(serializers.ModelSerializer[Gateway]):
             raise serializers.ValidationError("A gateway with this serial exists already.", code="unique")
         return value
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Without a site it is the whole organization's."""
+        if self.instance is None or "site" in attrs:
+            must_be_placed(attrs.get("site"), membership=self.context["membership"], field="site")
+        return attrs
+
 
 class SensorSerializer(NamedSerializer):
     id = serializers.UUIDField(source="public_id", read_only=True)
@@ -150,6 +156,12 @@ class SensorSerializer(NamedSerializer):
         if self.instance is not None and value != self.instance.channel:
             raise serializers.ValidationError("The channel can't be changed.")
         return _printable(value)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A new one without a unit is the whole organization's."""
+        if self.instance is None:
+            must_be_placed(attrs.get("unit"), membership=self.context["membership"], field="unit")
+        return attrs
 
 
 class ClaimSerializer(serializers.Serializer[Any]):

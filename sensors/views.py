@@ -190,6 +190,9 @@ class Units(SeriesMixin, Places):
         return list(unit.sensors.all()), unit.site.timezone
 
 
+_GATEWAY_KNOWN = "A gateway with this serial is already known. Perhaps it is at a site you don't see."
+
+
 class Gateways(Places):
     """What carries readings."""
 
@@ -197,6 +200,16 @@ class Gateways(Places):
     queryset = Gateway.objects.order_by("serial", "pk")
     serializer_class = GatewaySerializer
     filterset_fields = ["site"]
+
+    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
+        """The organization is that of the URL."""
+        with provisioning.known_once(_GATEWAY_KNOWN):
+            super().perform_create(serializer)
+
+    def perform_update(self, serializer: BaseSerializer[Any]) -> None:
+        """Another serial may be one of a site that the member doesn't see."""
+        with provisioning.known_once(_GATEWAY_KNOWN):
+            super().perform_update(serializer)
 
     def perform_destroy(self, instance: Gateway) -> None:
         """Hides it."""
