@@ -127,7 +127,7 @@ class Room:
             sites = connection.grant.sites
             if sites not in texts:
                 seen = message if sites is None else of_sites(message, sites)
-                texts[sites] = seen and encode({"type": seen["type"], "cursor": self.cursor, **seen})
+                texts[sites] = encode({"type": seen["type"], "cursor": self.cursor, **seen}) if seen else None
             text = texts[sites]
             if text is not None:
                 connection.offer(text, may_drop=may_drop)
