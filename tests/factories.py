@@ -17,7 +17,7 @@ from notifications.models import ContactMethod, Notification
 from organizations import secrets
 from organizations.models import AccessToken, ApiKey, Invitation, Membership, Organization, Role, User
 from organizations.tenancy import SYSTEM_ROLE, acting_as_system
-from sensors.models import Area, Sensor, SensorStatus, Site, Unit
+from sensors.models import Area, Gateway, Sensor, SensorStatus, Site, Unit
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery"
@@ -155,6 +155,15 @@ class SensorFactory(Rows):
 
     class Params:
         unclaimed = factory.Trait(unit=None, site=None, status=SensorStatus.UNCLAIMED, claimed_at=None)
+
+
+class GatewayFactory(Rows):
+    class Meta:
+        model = Gateway
+
+    site = factory.SubFactory(SiteFactory)
+    organization = factory.SelfAttribute("site.organization")
+    serial = factory.Sequence(lambda n: f"G-{n:04}")
 
 
 class RuleFactory(Rows):

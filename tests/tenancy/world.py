@@ -1,0 +1,171 @@
+"""Two customers with a row for every address, and a valid body for every way to write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from organizations.models import ApiKey, Membership, Organization, Role
+from sensors.models import Reading, Unit
+from tests.factories import (
+    AlertFactory,
+    AreaFactory,
+    GatewayFactory,
+    InvitationFactory,
+    MembershipFactory,
+    NotificationFactory,
+    OrganizationFactory,
+    RuleFactory,
+    SensorFactory,
+    SiteFactory,
+    UnitFactory,
+    as_system,
+    key_of,
+)
+
+Ids = dict[str, str]
+
+# Stands in every name of a place, so that an answer which contains it has leaked it.
+HERE: Final = "Hhere"
+THERE: Final = "Tthere"
+
+
+@dataclass
+class Customer:
+    """An organization with two sites. `here` and `there` map what an address needs to ids of the one and the other."""
+
+    organization: Organization
+    here: Ids
+    there: Ids
+    owner: Membership
+    members: dict[str, Membership] = field(default_factory=dict)
+
+    @property
+    def site(self) -> str:
+        return self.here["sites"]
+
+    def member(self, role: str, *, restricted: bool = False) -> Membership:
+        """Somebody with this role, perhaps restricted to `here`."""
+        return MembershipFactory(
+            organization=self.organization, role=role, site_ids=[self.site] if restricted else None
+        )
+
+
+def customer(mark: str = "") -> Customer:
+    """A customer; `mark` begins the names of all rows."""
+    organization = OrganizationFactory(name=f"{mark} Ltd")
+    owner = MembershipFactory(organization=organization, user__name=f"{mark} owner")
+    whole = _of_the_organization(organization, mark=mark)
+    here = {**whole, **_of_a_site(organization, mark=f"{mark}{HERE}")}
+    there = {**whole, **_of_a_site(organization, mark=f"{mark}{THERE}")}
+    return Customer(organization, here, there, owner)
+
+
+def _of_the_organization(organization: Organization, *, mark: str) -> Ids:
+    """Rows that belong to no site."""
+    key_of(organization)
+    with as_system():
+        key = ApiKey.objects.get(organization=organization)
+    colleague = MembershipFactory(organization=organization, role=Role.STAFF, user__name=f"{mark} colleague")
+    invitation = InvitationFactory(organization=organization)
+    return {"members": str(colleague.pk), "invitations": str(invitation.pk), "api-keys": str(key.pk)}
+
+
+def _of_a_site(organization: Organization, *, mark: str) -> Ids:
+    site = SiteFactory(organization=organization, name=f"{mark} site")
+    area = AreaFactory(site=site, name=f"{mark} area")
+    unit: Unit = UnitFactory(area=area, name=f"{mark} unit")
+    empty = {
+        "site": SiteFactory(organization=organization, name=f"{mark} empty site"),
+        "area": AreaFactory(site=site, name=f"{mark} empty area"),
+        "unit": UnitFactory(area=area, name=f"{mark} empty unit"),
+    }
+    sensor = SensorFactory(unit=unit, serial=f"{mark}-{unit.pk}", name=f"{mark} sensor")
+    gateway = GatewayFactory(site=site, serial=f"{mark}-gateway-{unit.pk}")
+    rule = RuleFactory(organization=organization, site=site, name=f"{mark} rule")
+    alert = AlertFactory(unit=unit, rule=rule, rule_name=f"{mark} rule")
+    notification = NotificationFactory(organization=organization, site_id=site.pk, subject=f"{mark} is too warm")
+    with as_system():
+        Reading.objects.create(
+            sensor=sensor,
+            recorded_at=datetime.now(UTC) - timedelta(minutes=5),
+            organization=organization,
+            delay_s=0,
+            temperature=3.0,
+        )
+    return {
+        "sites": str(site.pk),
+        "areas": str(area.pk),
+        "units": str(unit.pk),
+        "gateways": str(gateway.pk),
+        "sensors": str(sensor.public_id),
+        "serial": sensor.serial,
+        "alert-rules": str(rule.pk),
+        "alerts": str(alert.pk),
+        "notifications": str(notification.pk),
+        # What may be deleted must be empty.
+        **{f"empty {kind}": str(row.pk) for kind, row in empty.items()},
+    }
+
+
+# A row that the call can be made on where the room's usual one stands in the way.
+ROWS: Final[dict[str, str]] = {
+    "delete sites/{pk}/": "empty site",
+    "delete areas/{pk}/": "empty area",
+    "delete units/{pk}/": "empty unit",
+}
+
+
+def _nothing(ids: Ids) -> dict[str, Any]:
+    return {}
+
+
+def _area(ids: Ids) -> dict[str, Any]:
+    return {"site": ids["sites"], "name": "New area"}
+
+
+def _unit(ids: Ids) -> dict[str, Any]:
+    return {"area": ids["areas"], "name": "New unit", "kind": "room"}
+
+
+def _rule(ids: Ids) -> dict[str, Any]:
+    terms = {"metric": "temperature", "condition": "above", "threshold": 5, "severity": "warning"}
+    return {**terms, "scope": {"unit": ids["units"]}}
+
+
+# For each way to write a body that is valid: only then does a call say whether its role may. `ids` are those of the
+# place that it is about.
+BODIES: Final[dict[str, Callable[[Ids], dict[str, Any]]]] = {
+    "post sites/": lambda ids: {"name": "New site"},
+    "put sites/{pk}/": lambda ids: {"name": "Renamed"},
+    "patch sites/{pk}/": lambda ids: {"name": "Renamed"},
+    "post sites/{pk}/restore/": _nothing,
+    "post areas/": _area,
+    "put areas/{pk}/": _area,
+    "patch areas/{pk}/": lambda ids: {"site": ids["sites"]},
+    "post areas/{pk}/restore/": _nothing,
+    "post units/": _unit,
+    "put units/{pk}/": _unit,
+    "patch units/{pk}/": lambda ids: {"area": ids["areas"]},
+    "post units/{pk}/restore/": _nothing,
+    "post gateways/": lambda ids: {"serial": "G-new", "site": ids["sites"]},
+    "put gateways/{pk}/": lambda ids: {"serial": "G-new", "site": ids["sites"]},
+    "patch gateways/{pk}/": lambda ids: {"site": ids["sites"]},
+    "post gateways/{pk}/restore/": _nothing,
+    "post sensors/": lambda ids: {"serial": "S-new", "unit": ids["units"]},
+    "put sensors/{pk}/": lambda ids: {"serial": ids["serial"], "unit": ids["units"]},
+    "patch sensors/{pk}/": lambda ids: {"unit": ids["units"]},
+    "post sensors/{pk}/claim/": lambda ids: {"unit": ids["units"]},
+    "post sensors/{pk}/restore/": _nothing,
+    "post alert-rules/": _rule,
+    "put alert-rules/{pk}/": _rule,
+    "patch alert-rules/{pk}/": lambda ids: {"scope": {"area": ids["areas"]}},
+    "post alerts/{pk}/acknowledge/": lambda ids: {"note": "On my way"},
+    "post alerts/{pk}/resolve/": lambda ids: {"corrective_action": "Closed the door"},
+    "post alerts/{pk}/comment/": lambda ids: {"note": "The door was open"},
+}
+
+# Calls that the state of things refuses to somebody who may, with the status.
+REFUSED_BY_STATE: Final[dict[str, set[int]]] = {}
