@@ -199,6 +199,11 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # --- people -----------------------------------------------------------------------------------------------------
+# What a new organization starts with, and who sends its letters: functions of rooms above organizations/, which it
+# can't import. They are called inside the transaction.
+FURNISHINGS = ["alerts.profiles.lay_default_rules"]
+OUTBOX = "notifications.letters.promise_letter"
+INVITATION_DAYS = env.int("INVITATION_DAYS", default=7)
 AUTH_USER_MODEL = "organizations.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -267,7 +272,12 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "freshtrack.pagination.CursorPages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["organizations.throttling.PerUser"],
-    "DEFAULT_THROTTLE_RATES": {"user": env.str("RATE_PER_USER", default="100/min")},
+    "DEFAULT_THROTTLE_RATES": {
+        "user": env.str("RATE_PER_USER", default="100/min"),
+        "founding": env.str("RATE_FOUNDING", default="20/hour"),
+        "inviting": env.str("RATE_INVITING", default="200/hour"),
+        "look_up": env.str("RATE_LOOK_UP", default="30/min"),
+    },
     "EXCEPTION_HANDLER": "freshtrack.errors.problem_response",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }

@@ -20,7 +20,7 @@ from alerts.models import AlertRule
 from alerts.profiles import lay_default_rules
 from ingest.simulator.roster import DEMO, DEMO_2, DemoOrganization, DemoSite, DemoUnit
 from notifications import people
-from organizations import membership, secrets
+from organizations import founding, membership, secrets
 from organizations.models import AccessToken, ApiKey, Organization, Role, User
 from organizations.tenancy import acting_as_system
 from sensors import provisioning
@@ -117,7 +117,7 @@ def _key(organization: Organization, known: str | None, *, by: User) -> str:
 def _organization(roster: DemoOrganization, *, owner: User, at: datetime) -> Organization:
     organization = Organization.objects.filter(slug=roster.slug).first()
     if organization is None:
-        organization = membership.found(name=roster.name, slug=roster.slug, time_zone=roster.timezone, owner=owner)
+        organization = founding.found(name=roster.name, slug=roster.slug, time_zone=roster.timezone, owner=owner)
     lay_default_rules(organization=organization)
     for site in roster.sites:
         _site(organization, site, at=at)

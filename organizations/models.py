@@ -102,7 +102,7 @@ class Organization(models.Model):
 
 
 class FormerSlug(OwnedModel):
-    """A name that an organization had in addresses: old links lead on, and nobody else may take it."""
+    """A name that an organization has or had in addresses: old links lead on, and nobody else may take it."""
 
     slug = models.SlugField(max_length=60, unique=True)
     created_at = models.DateTimeField(default=now)
@@ -131,6 +131,13 @@ class MembershipQuerySet(OwnedQuerySet["Membership"]):
     def current(self) -> Self:
         """Those that haven't ended."""
         return self.filter(ended_at=None)
+
+    def for_member(self, membership: Membership) -> Self:
+        """Everybody; for somebody who is restricted to some sites those who may see one of them."""
+        queryset = self.for_organization(membership.organization)
+        if membership.site_ids is None:
+            return queryset
+        return queryset.filter(Q(site_ids=None) | Q(site_ids__overlap=membership.site_ids))
 
 
 class Membership(OwnedModel):

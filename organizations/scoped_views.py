@@ -9,28 +9,56 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from django.http.response import HttpResponseBase
-from rest_framework import generics
+from rest_framework import generics, status
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from organizations.models import Membership, Organization, User
+from organizations.models import FormerSlug, Membership, Organization, Role, User
 from organizations.owned import OwnedQuerySet
 from organizations.permissions import MayDo
 from organizations.tenancy import Origin, acting_as_system, acting_in
 
 
 def membership_of(user: Any, slug: str) -> Membership | None:
-    """The person's current membership in the living organization with this slug. Opens its own transaction."""
+    """The person's current membership in the living organization that has or had this slug. Opens its own transaction.
+
+    The slug of the answer's organization tells whether it was a former one.
+    """
+    if not user.is_authenticated:
+        return None
+    with acting_as_system("sign-in"):
+        mine = (
+            Membership.objects.current()
+            .select_related("organization")
+            .filter(user=user, organization__deleted_at=None)
+            .order_by("pk")
+        )
+        found = mine.filter(organization__slug=slug).first()
+        if found is None:
+            found = mine.filter(organization__in=FormerSlug.objects.filter(slug=slug).values("organization")).first()
+        return found
+
+
+def deleted_membership_of(user: Any, slug: str) -> Membership | None:
+    """The person's ownership of the deleted organization with this slug. Opens its own transaction."""
     if not user.is_authenticated:
         return None
     with acting_as_system("sign-in"):
         return (
             Membership.objects.current()
             .select_related("organization")
-            .filter(user=user, organization__slug=slug, organization__deleted_at=None)
+            .filter(user=user, role=Role.OWNER, organization__slug=slug, organization__deleted_at__isnull=False)
             .first()
         )
+
+
+class Moved(Exception):
+    """The organization has another slug now."""
+
+    def __init__(self, *, old: str, new: str) -> None:
+        super().__init__(f"{old} is {new} now")
+        self.old, self.new = old, new
 
 
 class OrganizationScoped(generics.GenericAPIView[Any]):
@@ -62,7 +90,11 @@ class OrganizationScoped(generics.GenericAPIView[Any]):
             return super().dispatch(request, *args, **kwargs)
 
     def handle_exception(self, exc: Exception) -> Response:
-        """An error answer means that nothing was changed."""
+        """An error answer means that nothing was changed; a former slug leads on, whatever the method."""
+        if isinstance(exc, Moved):
+            path = self.request.get_full_path()
+            there = path.replace(f"/orgs/{exc.old}/", f"/orgs/{exc.new}/", 1)
+            return Response({"slug": exc.new}, status=status.HTTP_308_PERMANENT_REDIRECT, headers={"Location": there})
         if self._in_scope:
             transaction.set_rollback(True)
         return super().handle_exception(exc)
@@ -79,6 +111,8 @@ class OrganizationScoped(generics.GenericAPIView[Any]):
         membership = self.find_membership(request)
         if membership is None:
             raise Http404
+        if membership.organization.slug != self.kwargs["organization"]:
+            raise Moved(old=self.kwargs["organization"], new=membership.organization.slug)
         self.membership = membership
         request.membership = membership  # type: ignore[attr-defined]
         origin = Origin(via="api", address=request.META.get("REMOTE_ADDR") or "")

@@ -30,6 +30,8 @@ SYSTEM_REASONS: Final = {
     "sign-in": "a token or session tells the person, memberships tell the organizations",
     "own account": "/me/ and /orgs/ span the person's organizations",
     "founding": "a new organization is nobody's yet",
+    "invitation": "its link or the person's address tells the organization",
+    "purge": "removes organizations that were deleted a month ago",
     "delivery": "the outbox is one queue for all",
     "sweep": "finds what is due, whoever it belongs to",
     "admin": "staff work on every organization",

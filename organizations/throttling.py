@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from rest_framework.request import Request
 from rest_framework.settings import api_settings
-from rest_framework.throttling import UserRateThrottle
+from rest_framework.throttling import SimpleRateThrottle, UserRateThrottle
 
 
 class PerUser(UserRateThrottle):
@@ -12,3 +15,36 @@ class PerUser(UserRateThrottle):
     def get_rate(self) -> str:
         """Read when it is needed, not when this module is imported."""
         return str(api_settings.DEFAULT_THROTTLE_RATES["user"])
+
+
+class _Named(SimpleRateThrottle):
+    """A limit of its own beside RATE_PER_USER, under its name in settings."""
+
+    scope: str
+
+    def get_rate(self) -> str:
+        """Read when it is needed."""
+        return str(api_settings.DEFAULT_THROTTLE_RATES[self.scope])
+
+    def get_cache_key(self, request: Request, view: Any) -> str | None:
+        """Per person, or per address where nobody has signed in."""
+        who = request.user.pk if request.user and request.user.is_authenticated else request.META.get("REMOTE_ADDR")
+        return f"throttle_{self.scope}_{who}"
+
+
+class Founding(_Named):
+    """RATE_FOUNDING organizations."""
+
+    scope = "founding"
+
+
+class Inviting(_Named):
+    """RATE_INVITING e-mails to people who have no account yet."""
+
+    scope = "inviting"
+
+
+class LookingUp(_Named):
+    """RATE_LOOK_UP attempts with the links of invitations."""
+
+    scope = "look_up"

@@ -1,11 +1,22 @@
 """/me/ and /orgs/."""
 
-from django.urls import path
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
 
-from organizations.views import account, organizations
+from organizations.views import account, invitations, members, organizations
+
+router = SimpleRouter()
+router.register("members", members.Members, basename="member")
+router.register("invitations", invitations.Invitations, basename="invitation")
 
 urlpatterns = [
     path("me/", account.Me.as_view(), name="me"),
+    path("me/invitations/", account.OwnInvitations.as_view(), name="own-invitations"),
+    path("me/invitations/<uuid:invitation>/accept/", account.AcceptOwnInvitation.as_view(), name="accept-own"),
+    path("invitations/look-up/", invitations.LookUpInvitation.as_view(), name="look-up-invitation"),
+    path("invitations/accept/", invitations.AcceptInvitation.as_view(), name="accept-invitation"),
     path("orgs/", organizations.Organizations.as_view(), name="organizations"),
     path("orgs/<slug:organization>/", organizations.OneOrganization.as_view(), name="organization"),
+    path("orgs/<slug:organization>/restore/", organizations.RestoreOrganization.as_view(), name="restore"),
+    path("orgs/<slug:organization>/", include(router.urls)),
 ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from organizations.models import Membership, User
+from organizations.names import NameField, ZoneField
 from organizations.permissions import actions_of
 from organizations.serializers.organizations import OrganizationNameSerializer
 
@@ -46,3 +48,9 @@ class MeSerializer(serializers.ModelSerializer[User]):
             .order_by("organization__name", "pk")
         )
         return list(OwnMembershipSerializer(rows, many=True).data)
+
+
+class MeChangeSerializer(serializers.Serializer[Any]):
+    name = NameField(required=False, allow_blank=True, max_length=150)
+    time_zone = ZoneField(required=False)
+    language = serializers.ChoiceField(choices=[code for code, _ in settings.LANGUAGES], required=False)
