@@ -4,6 +4,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 
@@ -79,6 +80,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "organizations.accounts.door.SignInDoor",  # inside allauth's, whose adapters it asks
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -205,19 +207,57 @@ FURNISHINGS = ["alerts.profiles.lay_default_rules"]
 OUTBOX = "notifications.letters.promise_letter"
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=7)
 AUTH_USER_MODEL = "organizations.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["organizations.accounts.passwords.PasswordBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+ACCOUNT_ADAPTER = "notifications.accounts.MailingAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "organizations.accounts.forms.NameForm"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_USER_DISPLAY = "organizations.accounts.adapter.display_name"
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+# A code, not a link: whoever signs up with somebody else's address never sees it, and its owner clicks on nothing.
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 15 * 60
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_FORMAT = {"numeric": True, "length": 6, "dashed": False}
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = 3
+ACCOUNT_CHANGE_EMAIL = True  # one address: a new one replaces the old once it is verified
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = True  # a message also where there is no account: the same work, the same answer
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # the owner hears of a changed password, a new second factor, a new address
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60
+ACCOUNT_SESSION_REMEMBER = True
+RATE_SIGN_IN = env.str("RATE_SIGN_IN", default="10/min")
+SIGN_IN_MISTAKES = env.int("SIGN_IN_MISTAKES", default=10)
+RATE_ACCOUNT_MAIL = env.str("RATE_ACCOUNT_MAIL", default="20/hour")
+_number, _, _unit = RATE_ACCOUNT_MAIL.partition("/")
+_to_one_mailbox = f"{_number.strip()}/{_unit.strip()[:1]}/key"
+# What allauth counts itself; organizations/accounts/door.py has the rest.
+ACCOUNT_RATE_LIMITS = {
+    "login": None,
+    "signup": None,
+    "reset_password": _to_one_mailbox,
+    "reset_password_from_key": None,
+    "confirm_email": _to_one_mailbox,
+    # Wrong second factors of one account from everywhere: six digits stand a day of this a million times a year.
+    "login_failed": "5/5m/key,50/d/key",
+}
 MFA_ADAPTER = "organizations.two_factor.EncryptingAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1  # the code before and the one after: phones' clocks differ
+MFA_RATE_LIMITS = {"webauthn_login": None}  # counted as attempts to sign in
+# Browsers offer passkeys on https:// and on localhost, nowhere else.
+LOOPBACK = urlsplit(PUBLIC_URL).hostname in ("localhost", "127.0.0.1", "::1")
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS and LOOPBACK
+USERSESSIONS_TRACK_ACTIVITY = True
 HEADLESS_ONLY = True
 HEADLESS_CLIENTS = ("browser",)
 HEADLESS_FRONTEND_URLS = {
@@ -225,7 +265,47 @@ HEADLESS_FRONTEND_URLS = {
     "account_reset_password": f"{PUBLIC_URL}/forgot-password",
     "account_reset_password_from_key": f"{PUBLIC_URL}/reset-password/{{key}}",
     "account_signup": f"{PUBLIC_URL}/sign-up",
+    "socialaccount_login_error": f"{PUBLIC_URL}/sign-in",
 }
+
+# Other identity providers: each shows a button as soon as it is named here (docs/accounts.md).
+SOCIALACCOUNT_ADAPTER = "organizations.accounts.providers.ProviderAdapter"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True  # the adapter says when: only where both sides verified the address
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
+OPENID_PROVIDERS = env.json("OPENID_PROVIDERS", default=[])
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": provider["id"],
+                "name": provider.get("name", provider["id"]),
+                "client_id": provider["client_id"],
+                "secret": provider.get("client_secret", ""),
+                "settings": {"server_url": provider["issuer"], "oauth_pkce_enabled": True},
+            }
+            for provider in OPENID_PROVIDERS
+        ],
+    }
+}
+if env.str("GOOGLE_CLIENT_ID", default=""):
+    SOCIALACCOUNT_PROVIDERS["google"] = {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [{"client_id": env.str("GOOGLE_CLIENT_ID"), "secret": env.str("GOOGLE_CLIENT_SECRET")}],
+    }
+if env.str("APPLE_CLIENT_ID", default=""):
+    SOCIALACCOUNT_PROVIDERS["apple"] = {
+        "APPS": [
+            {
+                "client_id": env.str("APPLE_CLIENT_ID"),
+                "secret": env.str("APPLE_KEY_ID"),
+                "key": env.str("APPLE_TEAM_ID"),
+                # A .env file has no line ends inside a value: they may be written \n.
+                "settings": {"certificate_key": env.str("APPLE_PRIVATE_KEY").replace("\\n", "\n")},
+            }
+        ]
+    }
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -255,7 +335,13 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": ["'self'", PUBLIC_URL.replace("http", "ws", 1)],
         "frame-ancestors": ["'none'"],
         "base-uri": ["'none'"],
-        "form-action": ["'self'"],
+        # Signing in elsewhere begins with a form of ours that the browser follows to the provider.
+        "form-action": [
+            "'self'",
+            *(["https://accounts.google.com"] if "google" in SOCIALACCOUNT_PROVIDERS else []),
+            *(["https://appleid.apple.com"] if "apple" in SOCIALACCOUNT_PROVIDERS else []),
+            *("{0.scheme}://{0.netloc}".format(urlsplit(provider["issuer"])) for provider in OPENID_PROVIDERS),
+        ],
     },
 }
 
@@ -278,6 +364,9 @@ REST_FRAMEWORK = {
         "inviting": env.str("RATE_INVITING", default="200/hour"),
         "look_up": env.str("RATE_LOOK_UP", default="30/min"),
     },
+    # The client's address is REMOTE_ADDR, which the server takes from a proxy where there is one (BEHIND_PROXY). A
+    # client's own X-Forwarded-For counts for nothing, here as in allauth (ALLAUTH_TRUSTED_PROXY_COUNT is 0).
+    "NUM_PROXIES": 0,
     "EXCEPTION_HANDLER": "freshtrack.errors.problem_response",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }

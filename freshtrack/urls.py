@@ -10,6 +10,7 @@ from alerts import urls as alerts_urls
 from freshtrack import errors, health, pages
 from notifications import urls as notifications_urls
 from organizations import urls as organizations_urls
+from organizations.accounts import urls as account_urls
 from sensors import urls as sensors_urls
 
 handler400 = errors.bad_request
@@ -29,6 +30,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(pattern_name="admin:index")),  # people type it without the slash
     path("admin/", admin.site.urls),
     path("_allauth/", include("allauth.headless.urls")),
+    path("_allauth/", include(account_urls)),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include(organizations_urls)),

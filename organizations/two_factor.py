@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 from typing import Final
+from urllib.parse import urlsplit
 
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
@@ -23,6 +24,11 @@ class EncryptingAdapter(DefaultMFAAdapter):
     def get_totp_issuer(self) -> str:
         """What an authenticator app shows above the code."""
         return "FreshTrack"
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """Whom a passkey belongs to: the host of PUBLIC_URL. Browsers take localhost for it, but no number."""
+        host = "localhost" if settings.LOOPBACK else urlsplit(settings.PUBLIC_URL).hostname or ""
+        return {"id": host, "name": "FreshTrack"}
 
     def encrypt(self, text: str) -> str:
         """Under the present SECRET_KEY."""

@@ -35,6 +35,9 @@ FOREIGN = (
     *("TELNYX_API_BASE", "TELNYX_API_KEY", "TELNYX_FROM", "TELNYX_PUBLIC_KEY", "TTS_API_BASE"),
     *("STRIPE_API_BASE", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "VAPID_PRIVATE_KEY", "OIDC_ISSUERS"),
     *("S3_ENDPOINT_URL", "HEARTBEAT_URL", "TSA_URL", "BEHIND_PROXY", "SSL_REDIRECT", "RATE_PER_USER", "DATABASE_POOL"),
+    *("RATE_SIGN_IN", "RATE_ACCOUNT_MAIL", "SIGN_IN_MISTAKES", "OPENID_PROVIDERS"),
+    *("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"),
+    *("APPLE_CLIENT_ID", "APPLE_KEY_ID", "APPLE_TEAM_ID", "APPLE_PRIVATE_KEY"),
 )
 
 
@@ -56,6 +59,9 @@ class Services:
             "FRESHTRACK_TEST_HOME": str(self.home),
             "SECRET_KEY": "a key for tests only, long enough for every check of its length",
             "TEST_DB_TEMPLATE": template.DATABASE,
+            # Tests sign in hundreds of times from one address; those about limits set their own.
+            "RATE_SIGN_IN": "6000/min",
+            "RATE_ACCOUNT_MAIL": "600/hour",
         }
 
     def stop(self) -> None:

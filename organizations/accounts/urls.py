@@ -1,0 +1,16 @@
+"""Where other identity providers send people back to. Everything else about accounts is allauth's headless API."""
+
+from __future__ import annotations
+
+from allauth.socialaccount.providers.apple import views as apple
+from allauth.socialaccount.providers.google import views as google
+from allauth.socialaccount.providers.openid_connect import views as openid
+from django.urls import path
+
+# allauth's own lists have pages for signing in as well, which look like nothing of ours and have no limits.
+urlpatterns = [
+    path("google/login/callback/", google.oauth2_callback, name="google_callback"),
+    path("apple/login/callback/", apple.oauth2_callback, name="apple_callback"),
+    path("apple/login/callback/finish/", apple.oauth2_finish_login, name="apple_finish_callback"),
+    path("oidc/<slug:provider_id>/login/callback/", openid.callback, name="openid_connect_callback"),
+]
