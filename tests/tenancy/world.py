@@ -68,9 +68,8 @@ def _of_the_organization(organization: Organization, *, mark: str) -> Ids:
     key_of(organization)
     with as_system():
         key = ApiKey.objects.get(organization=organization)
-    colleague = MembershipFactory(organization=organization, role=Role.STAFF, user__name=f"{mark} colleague")
     invitation = InvitationFactory(organization=organization)
-    return {"members": str(colleague.pk), "invitations": str(invitation.pk), "api-keys": str(key.pk)}
+    return {"invitations": str(invitation.pk), "api-keys": str(key.pk)}
 
 
 def _of_a_site(organization: Organization, *, mark: str) -> Ids:
@@ -86,6 +85,9 @@ def _of_a_site(organization: Organization, *, mark: str) -> Ids:
     gateway = GatewayFactory(site=site, serial=f"{mark}-gateway-{unit.pk}")
     rule = RuleFactory(organization=organization, site=site, name=f"{mark} rule")
     alert = AlertFactory(unit=unit, rule=rule, rule_name=f"{mark} rule")
+    colleague = MembershipFactory(
+        organization=organization, role=Role.STAFF, site_ids=[site.pk], user__name=f"{mark} colleague"
+    )
     notification = NotificationFactory(organization=organization, site_id=site.pk, subject=f"{mark} is too warm")
     with as_system():
         Reading.objects.create(
@@ -97,6 +99,7 @@ def _of_a_site(organization: Organization, *, mark: str) -> Ids:
         )
     return {
         "sites": str(site.pk),
+        "members": str(colleague.pk),
         "areas": str(area.pk),
         "units": str(unit.pk),
         "gateways": str(gateway.pk),
@@ -138,6 +141,13 @@ def _rule(ids: Ids) -> dict[str, Any]:
 # For each way to write a body that is valid: only then does a call say whether its role may. `ids` are those of the
 # place that it is about.
 BODIES: Final[dict[str, Callable[[Ids], dict[str, Any]]]] = {
+    "patch (organization)": lambda ids: {"name": "Renamed"},
+    "post restore/": _nothing,
+    "patch members/{pk}/": lambda ids: {"role": "viewer", "sites": [ids["sites"]]},
+    "post members/leave/": _nothing,
+    "post members/{pk}/make-owner/": _nothing,
+    "post invitations/": lambda ids: {"email": "new@example.com", "role": "staff", "sites": [ids["sites"]]},
+    "post invitations/{pk}/resend/": _nothing,
     "post sites/": lambda ids: {"name": "New site"},
     "put sites/{pk}/": lambda ids: {"name": "Renamed"},
     "patch sites/{pk}/": lambda ids: {"name": "Renamed"},
