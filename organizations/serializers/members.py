@@ -21,8 +21,8 @@ class PersonSerializer(serializers.ModelSerializer[User]):
 
 class MemberSerializer(serializers.ModelSerializer[Membership]):
     user = PersonSerializer(read_only=True)
-    sites = serializers.ListField(
-        source="site_ids", child=serializers.UUIDField(), allow_null=True, read_only=True, help_text="Null: all."
+    sites = serializers.SerializerMethodField(
+        help_text="Null: all. Who is restricted to some sites is shown these of a colleague's."
     )
     is_you = serializers.SerializerMethodField()
 
@@ -30,6 +30,15 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
         model = Membership
         fields = ["id", "user", "role", "sites", "created_at", "is_you"]
         read_only_fields = fields
+
+    @extend_schema_field({"type": ["array", "null"], "items": {"type": "string", "format": "uuid"}})
+    def get_sites(self, member: Membership) -> list[str] | None:
+        """Where the member works, as far as who asks may know."""
+        if member.site_ids is None:
+            return None
+        own: Membership | None = self.context.get("membership")
+        known = None if own is None else own.site_ids
+        return [str(site) for site in member.site_ids if known is None or site in known]
 
     def get_is_you(self, member: Membership) -> bool:
         """Whether it is who asks."""
