@@ -14,11 +14,11 @@ OWN: Final = "own"
 ELSEWHERE: Final = "elsewhere"
 SMUGGLED: Final = "smuggled"
 
-_OF_THE_ORGANIZATION: Final = {"members", "invitations", "api-keys", "audit-events", ""}
+_OF_THE_ORGANIZATION: Final = {"invitations", "api-keys", "audit-events", ""}
 # Lists whose rows tell their site by their words.
 LISTS_OF_PLACES: Final = {
     f"get {room}/"
-    for room in ("sites", "areas", "units", "gateways", "sensors", "alert-rules", "alerts", "notifications")
+    for room in ("sites", "areas", "units", "gateways", "sensors", "alert-rules", "alerts", "notifications", "members")
 }
 
 
