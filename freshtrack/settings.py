@@ -197,6 +197,7 @@ CELERY_BEAT_SCHEDULE = {
     "deliver what was promised": {"task": "notifications.sweep", "schedule": timedelta(seconds=15)},
     "notice silent sensors": {"task": "sensors.sweep_silent", "schedule": timedelta(seconds=30)},
     "make partitions ahead": {"task": "sensors.make_partitions", "schedule": timedelta(hours=6)},
+    "purge deleted organizations": {"task": "organizations.purge", "schedule": timedelta(minutes=5)},
     "heartbeat": {"task": "organizations.heartbeat", "schedule": timedelta(seconds=10)},
 }
 

@@ -4,6 +4,9 @@ from celery import shared_task
 from django.utils import timezone
 
 from organizations.models import Beat
+from organizations.purging import purge
+
+__all__ = ["heartbeat", "purge"]
 
 
 @shared_task(name="organizations.heartbeat")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 
 from notifications.models import Notification
-from organizations.models import Invitation, Membership, Role
+from organizations.models import Role
 from tests.factories import MembershipFactory, as_system
 from tests.organizations.people import base, client_of, verified
 

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from organizations.models import Role
-from tests.factories import MembershipFactory
-from tests.organizations.people import base, client_of, verified
+from tests.organizations.people import client_of, verified
 
 pytestmark = pytest.mark.django_db
 

@@ -1,0 +1,178 @@
+"""A deleted organization is gone for good after a month: everything of it, and nothing of its neighbours."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import connection, models
+from django.utils import timezone
+
+from alerts.models import Alert, AlertEvent, RuleState
+from freshtrack.celery import app
+from organizations import founding, purging
+from organizations.models import Change, FormerSlug, IdempotentAnswer, Membership, Organization, SecurityEvent
+from organizations.owned import OwnedModel
+from sensors.models import Gateway, Reading, Sensor, Site
+from tests.factories import NOON, OrganizationFactory, SensorFactory, as_system, fresh
+from tests.tenancy.test_walls import fill
+
+pytestmark = pytest.mark.django_db
+
+LONG_AGO = timedelta(days=31)
+
+
+def filled(**fields: Any) -> Organization:
+    """An organization with a row in every table that has an organization."""
+    organization: Organization = OrganizationFactory(**fields)
+    fill(organization)
+    with as_system():
+        member = Membership.objects.get(organization=organization)
+        alert = Alert.objects.select_related("unit").get(organization=organization)
+        rows = {"organization": organization}
+        FormerSlug.objects.create(**rows, slug=f"old-{organization.slug}")
+        SecurityEvent.objects.create(**rows, kind="tried", user=member.user)
+        IdempotentAnswer.objects.create(**rows, user=member.user, key="k", fingerprint="f")
+        Gateway.objects.create(**rows, serial="G")
+        AlertEvent.objects.create(**rows, alert=alert, event="opened", at=NOON)
+        RuleState.objects.create(**rows, rule=alert.rule, unit=alert.unit, cause_key=f"{alert.pk}", state={})
+    return organization
+
+
+def left_of(organization: Organization) -> dict[str, int]:
+    """How many rows each table has of it, by what the database itself knows about its columns."""
+    found = {}
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+            " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND NOT a.attisdropped"
+            " AND c.relnamespace = 'public'::regnamespace AND a.attname IN ('organization_id', 'organization_number')"
+        )
+        for table, column in cursor.fetchall():
+            value = organization.number if column == "organization_number" else organization.pk
+            cursor.execute(f'SELECT count(*) FROM "{table}" WHERE "{column}" = %s', [value])
+            found[table] = cursor.fetchone()[0]
+        found["organizations_organization"] = Organization.objects.filter(pk=organization.pk).count()
+    return {table: count for table, count in found.items() if count}
+
+
+def store_readings(sensor: Sensor, number: int) -> None:
+    with as_system(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO sensors_reading (sensor_id, recorded_at, organization_number, delay_s, temperature)"
+            " SELECT %s, %s::timestamptz - make_interval(secs => 60 * n), %s, 1, 300 FROM generate_series(1, %s) AS n",
+            [sensor.pk, NOON, sensor.organization.number, number],
+        )
+
+
+class TestWhatRemains:
+    def test_nothing_but_the_change_log(self) -> None:
+        gone, neighbour = filled(deleted_at=timezone.now() - LONG_AGO), filled()
+        before = left_of(neighbour)
+        assert {model._meta.db_table for model in purging.tables()} <= set(left_of(gone)), "make a row in filled()"
+        assert purging.purge() == 1
+        assert set(left_of(gone)) == {"organizations_change"}
+        assert left_of(neighbour) == before
+
+    def test_the_change_log_says_that_rows_went_and_not_what_stood_in_them(self) -> None:
+        gone = filled(deleted_at=timezone.now() - LONG_AGO, name="Secret Kitchen")
+        purging.purge()
+        with as_system():
+            removed = {c.entity: c.changes for c in Change.objects.filter(organization=gone, action="delete")}
+        assert set(removed) >= {"site", "unit", "sensor", "membership", "api_key", "alert", "organization"}
+        assert [entity for entity, changes in removed.items() if changes] == []
+
+    def test_an_ordinary_deletion_still_says_what_stood_there(self) -> None:
+        gone, neighbour = filled(deleted_at=timezone.now() - LONG_AGO), filled()
+        purging.purge()
+        with as_system():
+            IdempotentAnswer.objects.all().delete()
+            site = Site.objects.create(organization=neighbour, name="Empty")
+            site_id = str(site.pk)
+            site.delete()
+            deleted = Change.objects.get(organization=neighbour, entity_id=site_id, action="delete")
+        assert deleted.changes["name"]["before"] == "Empty"
+        assert fresh(neighbour).deleted_at is None
+        assert not left_of(gone).get("sensors_site")
+
+
+class TestWhen:
+    def test_not_while_an_owner_can_bring_it_back(self) -> None:
+        recent = filled(deleted_at=timezone.now() - founding.RESTORABLE + timedelta(minutes=1))
+        living = filled()
+        assert purging.purge() == 0
+        assert "sensors_site" in left_of(recent)
+        assert "sensors_site" in left_of(living)
+
+    def test_twice_is_the_same_as_once(self) -> None:
+        filled(deleted_at=timezone.now() - LONG_AGO)
+        assert (purging.purge(), purging.purge()) == (1, 0)
+
+    def test_an_interrupted_purge_goes_on_where_it_stopped(self) -> None:
+        gone = filled(deleted_at=timezone.now() - LONG_AGO)
+        assert not purging.remove(organization=gone, until=time.monotonic())
+        assert "organizations_organization" in left_of(gone)
+        for _ in range(100):
+            if purging.remove(organization=gone, until=time.monotonic()):
+                break
+        assert set(left_of(gone)) == {"organizations_change"}
+
+    def test_an_organization_that_staff_brought_back_is_left_alone(self) -> None:
+        saved = filled(deleted_at=timezone.now() - LONG_AGO)
+        with as_system():
+            Organization.objects.filter(pk=saved.pk).update(deleted_at=None)
+        before = left_of(saved)
+        with pytest.raises(purging.NotDeleted):
+            purging.remove(organization=saved)
+        assert left_of(saved) == before
+
+    def test_beat_rings_for_it(self) -> None:
+        rung = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+        assert "organizations.purge" in rung & set(app.tasks)
+
+
+class TestTheOrder:
+    def test_every_owned_model_is_in_it(self) -> None:
+        owned = {model for model in apps.get_models() if issubclass(model, OwnedModel)}
+        assert owned | {Reading} == set(purging.tables())
+        assert {FormerSlug, SecurityEvent, IdempotentAnswer} <= set(purging.tables())
+
+    def test_what_refers_to_a_row_goes_before_the_row(self) -> None:
+        order = purging.tables()
+        for model in order:
+            for field in model._meta.concrete_fields:
+                referred = field.related_model
+                if isinstance(field, models.ForeignKey) and referred in order and referred is not model:
+                    assert order.index(model) < order.index(referred), f"{model.__name__}.{field.name}"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_thousand_readings_go_in_short_transactions() -> None:
+    gone = filled(deleted_at=timezone.now() - LONG_AGO)
+    neighbour = filled()
+    for sensor in [SensorFactory(unit__area__site__organization=gone) for _ in range(4)]:
+        store_readings(sensor, 5000)
+    with as_system():
+        kept = Sensor.objects.get(organization=neighbour)
+    store_readings(kept, 3000)
+    longest = 0.0
+    moments = [time.monotonic()]
+
+    def clock(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        nonlocal longest
+        if "set_config('role'" in sql:
+            moments.append(time.monotonic())  # a transaction begins
+        result = execute(sql, params, many, context)
+        longest = max(longest, time.monotonic() - moments[-1])
+        return result
+
+    with connection.execute_wrapper(clock):
+        assert purging.purge() == 1
+    print(f"\n20,000 readings purged in {len(moments) - 1} transactions, the longest {longest * 1000:.0f} ms")
+    assert longest < 2.0
+    assert set(left_of(gone)) == {"organizations_change"}
+    assert left_of(neighbour)["sensors_reading"] == 3001
