@@ -232,6 +232,7 @@ ACCOUNT_CHANGE_EMAIL = True  # one address: a new one replaces the old once it i
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = True  # a message also where there is no account: the same work, the same answer
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # the owner hears of a changed password, a new second factor, a new address
 ACCOUNT_PREVENT_ENUMERATION = True
+PASSWORD_RESET_TIMEOUT = 4 * 3600
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60
 ACCOUNT_SESSION_REMEMBER = True

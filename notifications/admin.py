@@ -50,7 +50,7 @@ class NotificationAdmin(ReadOnlyAdmin):
                     (labelled("status"), "channel", "attempts"),
                     ("to", linked("user"), linked("organization")),
                     ("event", "topic"),
-                    "subject",
+                    "title",
                     "words",
                 )
             },
@@ -76,12 +76,17 @@ class NotificationAdmin(ReadOnlyAdmin):
 
     def name_of(self, row: Notification) -> str:
         """Its subject and address."""
-        return f"{row.subject} → {row.to}"
+        return f"{self.title(row)} → {row.to}"
+
+    @admin.display(description="Subject")
+    def title(self, row: Notification) -> str:
+        """What happened instead, where the words are secret."""
+        return f"({row.event})" if row.confidential else row.subject
 
     @admin.display(description="Subject")
     def subject_and_error(self, row: Notification) -> SafeString:
         """And under it why the last attempt failed."""
-        subject, error = Truncator(row.subject).chars(90), Truncator(row.last_error).chars(120)
+        subject, error = Truncator(self.title(row)).chars(90), Truncator(row.last_error).chars(120)
         return format_html('<span class="staff-wide">{}<span class="staff-error">{}</span></span>', subject, error)
 
     @admin.display(description="To", ordering="to")
@@ -96,7 +101,9 @@ class NotificationAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Text")
     def words(self, row: Notification) -> SafeString:
-        """As it was sent; the HTML says the same."""
+        """As it was sent; the HTML says the same. Nobody here needs a link that lets its reader in."""
+        if row.confidential:
+            return format_html("<em>{}</em>", "Not shown: it holds a secret link or code, and is wiped once sent.")
         return format_html('<pre class="staff-text">{}</pre>', row.text)
 
     def _resend(self, request: HttpRequest, rows: QuerySet[Notification]) -> None:

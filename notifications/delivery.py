@@ -47,6 +47,12 @@ class NotFailed(DomainError):
     code = "not_failed"
 
 
+class WordsAreGone(DomainError):
+    """The message held a secret: its words were wiped, and there is nothing left to send."""
+
+    code = "words_are_gone"
+
+
 @dataclass(frozen=True)
 class Message:
     """Words for one address."""
@@ -93,11 +99,16 @@ def promise(message: Message, *, dedupe_key: str, at: datetime) -> Notification 
 def resend(*, notification: Notification, at: datetime) -> None:
     """Promise a failed or dead message once more, with all its attempts; the bell rings on commit. In a transaction.
 
-    Raises NotFailed if it is on its way or was sent: the person would be told twice.
+    Raises NotFailed if it is on its way or was sent: the person would be told twice. Raises WordsAreGone if they are.
     """
-    promised = Notification.objects.filter(
+    failed = Notification.objects.filter(
         pk=notification.pk, status__in=[NotificationStatus.FAILED, NotificationStatus.DEAD]
-    ).update(status=NotificationStatus.PROMISED, attempts=0, next_attempt_at=at, claimed_until=None)
+    )
+    promised = failed.exclude(confidential=True, text="").update(
+        status=NotificationStatus.PROMISED, attempts=0, next_attempt_at=at, claimed_until=None
+    )
+    if not promised and failed.exists():
+        raise WordsAreGone("It held a secret link or code and was wiped. The person has to ask for a new one.")
     if not promised:
         raise NotFailed("Only a message that failed can be sent again.")
     events.afterwards(lambda: ring(str(notification.pk)))
@@ -151,6 +162,9 @@ def _fail(row: Notification, error: Exception) -> None:
 
 
 def _settle(row: Notification, **changes: object) -> None:
+    if row.confidential and changes["status"] in (NotificationStatus.SENT, NotificationStatus.DEAD):
+        # The secret has arrived, or will never: whoever reads the database afterwards finds none.
+        changes |= {"subject": "", "text": "", "html": ""}
     with acting_as_system("delivery"):
         # Only our own claim: if the lease ended meanwhile, another sender answers for the row now.
         Notification.objects.filter(

@@ -1,4 +1,4 @@
-"""E-mail to an address that needs no account: settings.OUTBOX, for the room below."""
+"""E-mail with a secret link or code: settings.OUTBOX, for the room below, and messages about accounts."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from datetime import datetime
 from notifications import delivery
 from notifications.models import ContactKind, Notification
 from organizations import events
-from organizations.models import Organization
+from organizations.models import Organization, User
 
 
 def promise_letter(
     *,
-    organization: Organization,
+    organization: Organization | None,
+    user: User | None = None,
     to: str,
     event: str,
     about: str,
@@ -22,9 +23,13 @@ def promise_letter(
     dedupe_key: str,
     at: datetime,
 ) -> None:
-    """Promise words with a secret link: nobody reads them here, and they are wiped once sent. Inside a transaction."""
+    """Promise words with a secret link: nobody reads them here, and they are wiped once sent. Inside a transaction.
+
+    Without organization it is a message about the person's own account, which only staff see the trace of.
+    """
     row = Notification.objects.create(
         organization=organization,
+        user=user,
         channel=ContactKind.EMAIL,
         to=to,
         event=event,

@@ -45,3 +45,13 @@ def keep_sign_in_address(*, user: User) -> ContactMethod:
         user=user, kind=ContactKind.EMAIL, address=user.email, defaults={"verified_at": timezone.now()}
     )
     return contact
+
+
+def replace_sign_in_address(*, user: User, former: str) -> ContactMethod:
+    """The sign-in address was verified: told there from now on, and no longer at the former one. Twice is as once.
+
+    Call inside a system transaction.
+    """
+    if former != user.email:
+        ContactMethod.objects.filter(user=user, kind=ContactKind.EMAIL, address=former).delete()
+    return keep_sign_in_address(user=user)

@@ -32,6 +32,7 @@ SYSTEM_REASONS: Final = {
     "founding": "a new organization is nobody's yet",
     "invitation": "its link or the person's address tells the organization",
     "purge": "removes organizations that were deleted a month ago",
+    "account mail": "a message about a person's own account belongs to no organization",
     "delivery": "the outbox is one queue for all",
     "sweep": "finds what is due, whoever it belongs to",
     "admin": "staff work on every organization",
