@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied
@@ -22,6 +23,7 @@ from freshtrack import requests
 logger = logging.getLogger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
+DATABASE_UNAVAILABLE = "The database is not available. Try again in a moment."
 
 _TITLES = {
     400: "The request is invalid",
@@ -86,7 +88,7 @@ def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None
     elif isinstance(exc, OperationalError):
         # The database is away or overloaded: not this request's fault.
         logger.error("the database didn't answer", exc_info=exc)
-        body = problem(503, code="database_unavailable", detail="The database is not available. Try again in a moment.")
+        body = problem(503, code="database_unavailable", detail=DATABASE_UNAVAILABLE)
         headers["Retry-After"] = "5"
     elif isinstance(exc, exceptions.ValidationError):
         errors = list(_flatten(exc.detail))
@@ -182,5 +184,12 @@ def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
-    """Django's handler500. The log has the traceback under the same request id."""
+    """Django's handler500. The log has the traceback under the same request id.
+
+    Views of libraries come here too when the database is away, those for signing in among them: that is a 503.
+    """
+    if isinstance(sys.exception(), OperationalError):
+        unavailable = _page(503, "database_unavailable", DATABASE_UNAVAILABLE)
+        unavailable.headers["Retry-After"] = "5"
+        return unavailable
     return _page(500, "internal_error", "Something went wrong on our side. It was logged under this request id.")
