@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from graphlib import TopologicalSorter
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from celery import shared_task
 from django.apps import apps
@@ -137,14 +137,12 @@ def _by_parent(model: type[models.Model], organization: Organization) -> Iterato
 
     It has no other index, and it is the largest of all.
     """
-    composite = model._meta.pk
-    assert isinstance(composite, models.CompositePrimaryKey)  # noqa: S101 (see _batches)
-    parent, moment = (field for field in composite.fields)
-    assert isinstance(parent.related_model, type)  # noqa: S101 (its key begins with what it belongs to)
+    composite = cast("models.CompositePrimaryKey", model._meta.pk)
+    parent, moment = cast("tuple[models.ForeignKey[Any, Any], models.Field[Any, Any]]", tuple(composite.fields))
+    assert isinstance(parent.related_model, type)  # noqa: S101 (the key begins with what the row belongs to)
+    rows_of_parent = parent.related_model._base_manager.filter(organization=organization)
     with acting_as_system("purge"):
-        parents = list(
-            parent.related_model._base_manager.filter(organization=organization).values_list("pk", flat=True)
-        )
+        parents = list(rows_of_parent.values_list("pk", flat=True))
     for key in parents:
         while True:
             with acting_as_system("purge"):
@@ -172,4 +170,4 @@ def _begin(organization: Organization) -> None:
 
 def _delete(rows: models.QuerySet[Any]) -> None:
     """One DELETE. Django's own would first read everything that refers to the rows, which is gone already."""
-    rows._raw_delete(rows.db)  # type: ignore[attr-defined]
+    rows._raw_delete(rows.db)
