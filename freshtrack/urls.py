@@ -29,8 +29,8 @@ urlpatterns = [
     path("health/ready", health.ready),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),  # people type it without the slash
     path("admin/", admin.site.urls),
-    path("_allauth/", include("allauth.headless.urls")),
     path("_allauth/", include(account_urls)),
+    path("_allauth/", include("allauth.headless.urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include(organizations_urls)),

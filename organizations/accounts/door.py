@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable
 from http import HTTPStatus
@@ -11,11 +12,14 @@ from allauth.usersessions.models import UserSession
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from requests.exceptions import RequestException
 
 from freshtrack.errors import PROBLEM_JSON, problem
 from freshtrack.requests import type_of_get_response
 from organizations.accounts import limits
+
+logger = logging.getLogger(__name__)
 
 ALLAUTH: Final = "/_allauth/"
 _AUTH: Final = f"{ALLAUTH}browser/v1/auth/"
@@ -86,6 +90,14 @@ class SignInDoor:
         assert not isinstance(answer, HttpResponseBase)  # noqa: S101 (the async stack)
         response = await answer
         return await sync_to_async(_afterwards)(request, response) if _concerned(request) else response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        """Called by Django: a provider that doesn't answer isn't our mistake, and leads back to where one came from."""
+        if not isinstance(exception, RequestException) or not request.path.startswith(ALLAUTH):
+            return None
+        logger.warning("an identity provider didn't answer: %s", type(exception).__name__)
+        page = "account" if request.user.is_authenticated else "sign-in"
+        return HttpResponseRedirect(f"{settings.PUBLIC_URL}/{page}?error=provider_unavailable")
 
 
 def _concerned(request: HttpRequest) -> bool:
