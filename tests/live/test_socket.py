@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -15,82 +13,20 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from ingest import native, pipeline
-from ingest.authentication import Sender
-from ingest.pipeline import Delivery
 from live.routing import sockets
-from organizations import events
 from organizations.models import AccessToken, Membership, Role, User
-from sensors.models import Sensor
 from tests.factories import (
     AlertFactory,
     MembershipFactory,
     OrganizationFactory,
-    RuleFactory,
-    SensorFactory,
     UserFactory,
     as_system,
     fresh,
     token_of,
 )
+from tests.live.screens import Screen, cooler, post
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
-
-
-class Screen(WebsocketCommunicator):
-    """One socket; `next(type)` skips frames of other types."""
-
-    def __init__(self, slug: str, token: str | None = None, **headers: str) -> None:
-        protocols = ["freshtrack.v1", f"bearer.{token}"] if token else ["freshtrack.v1"]
-        pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-        super().__init__(sockets, f"/ws/v1/orgs/{slug}/live/", subprotocols=protocols, headers=pairs)
-
-    async def open(self) -> Screen:
-        connected, protocol = await self.connect(timeout=5)
-        assert (connected, protocol) == (True, "freshtrack.v1")
-        return self
-
-    async def next(self, kind: str) -> dict[str, Any]:
-        async with asyncio.timeout(5):
-            while True:
-                message = await self.receive_json_from(timeout=5)
-                if message["type"] == kind:
-                    return message
-
-    async def close_code(self) -> int:
-        async with asyncio.timeout(10):
-            while True:
-                output = await self.receive_output(timeout=10)
-                if output["type"] == "websocket.close":
-                    return int(output["code"])
-
-    async def say(self, **message: Any) -> None:
-        await self.send_to(text_data=json.dumps(message))
-
-
-@sync_to_async
-def cooler(role: str = Role.OWNER) -> tuple[Sensor, str]:
-    """A sensor S in a cooler with a rule without delay, and the token of a member."""
-    sensor = SensorFactory(serial="S")
-    RuleFactory(organization=sensor.organization, delay_s=0)
-    member = MembershipFactory(organization=sensor.organization, role=role)
-    return sensor, token_of(member.user)
-
-
-def _post(sensor: Sensor, temperature: float) -> events.Afterwards:
-    at = timezone.now()
-    body = {"readings": [{"sensor": "S", "recorded_at": at.isoformat(), "temperature": temperature}]}
-    decoded = native.decode(json.dumps(body).encode(), at=at)
-    organization = sensor.organization
-    with events.collecting() as afterwards:
-        pipeline.store([Delivery(Sender(organization.pk, organization.number, True), decoded)], at=at)
-    return afterwards
-
-
-async def post(sensor: Sensor, temperature: float) -> None:
-    """A reading through the pipeline, told to the screens as the writer does."""
-    afterwards = await sync_to_async(_post)(sensor, temperature)
-    await events.send(afterwards.events)
 
 
 async def test_a_screen_gets_hello_then_every_unit_then_what_happens() -> None:
@@ -110,10 +46,10 @@ async def test_a_screen_gets_hello_then_every_unit_then_what_happens() -> None:
             "status": "no_data",
         }
     ]
-    await post(sensor, 3.4)
+    await post(sensor, temperature=3.4)
     readings = await screen.next("readings")
     assert [(r["unit"], r["temperature"]) for r in readings["batch"]] == [(str(sensor.unit_id), 3.4)]
-    await post(sensor, 9.0)
+    await post(sensor, temperature=9.0)
     alert = await screen.next("alert")
     assert (alert["event"], alert["alert"]["value"]) == ("opened", 9.0)
     assert alert["event_id"]
@@ -122,7 +58,7 @@ async def test_a_screen_gets_hello_then_every_unit_then_what_happens() -> None:
 
 async def test_the_next_screen_sees_the_unit_as_it_is_now() -> None:
     sensor, token = await cooler()
-    await post(sensor, 9.0)
+    await post(sensor, temperature=9.0)
     screen = await Screen(sensor.organization.slug, token).open()
     unit = (await screen.next("snapshot"))["units"][0]
     assert (unit["status"], unit["temperature"]) == ("warning", 9.0)
@@ -134,7 +70,7 @@ async def test_readings_after_the_first_are_sent_together() -> None:
     screen = await Screen(sensor.organization.slug, token).open()
     await screen.next("snapshot")
     for value in (3.0, 3.1, 3.2):
-        await post(sensor, value)
+        await post(sensor, temperature=value)
     first, rest = await screen.next("readings"), await screen.next("readings")
     assert [r["temperature"] for r in first["batch"]] == [3.0]
     while len(rest["batch"]) < 2:
@@ -148,7 +84,7 @@ async def test_another_organization_hears_nothing() -> None:
     other, other_token = await cooler()
     screen = await Screen(other.organization.slug, other_token).open()
     await screen.next("snapshot")
-    await post(sensor, 9.0)
+    await post(sensor, temperature=9.0)
     assert await screen.receive_nothing(timeout=0.5)
     await screen.disconnect()
     assert token

@@ -194,6 +194,26 @@ def _told(model: Any) -> str:
     return "created_at" if model is not Reading else "recorded_at"
 
 
+@pytest.mark.parametrize("model", [Site, Unit, Sensor], ids=lambda model: model.__name__)
+def test_what_searches_for_words_keeps_to_organization_and_sites(model: Any, chain: Chain) -> None:
+    """The functions run with rights that see everything, so they must look at the scope themselves."""
+    stranger = OrganizationFactory()
+    _furnish(SiteFactory(organization=stranger))
+    with as_system():
+        model.objects.update(name="Findable")
+
+    def found() -> set[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {model._meta.db_table}_search('find')")
+            return {row[0] for row in cursor.fetchall()}
+
+    for sites in chain.combinations():
+        with acting_in(chain.organization, sites=sites):
+            assert found() == chain.keys(model, sites)
+    with as_system():
+        assert found() == set()
+
+
 def test_a_rule_for_the_whole_organization_is_seen_and_left_alone(chain: Chain) -> None:
     rule = RuleFactory(organization=chain.organization, name="Everywhere")
     here = next(iter(chain.sites))

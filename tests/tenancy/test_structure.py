@@ -40,9 +40,11 @@ SYSTEM_SCOPE: Final[dict[str, set[str]]] = {
     "ingest/pipeline.py": {"ingest writer"},
     "ingest/seeding.py": {"seeding"},
     "live/access.py": {"live"},
+    "notifications/accounts.py": {"account mail", "own account"},
     "notifications/delivery.py": {"delivery", "sweep"},
     "organizations/authentication.py": {"sign-in"},
     "organizations/management/commands/rotate_secret_key.py": {"sign-in"},
+    "organizations/purging.py": {"purge"},
     "organizations/scoped_views.py": {"sign-in"},
     "organizations/staff.py": {"admin"},
     "organizations/views/account.py": {"own account"},
@@ -55,7 +57,15 @@ SYSTEM_SCOPE: Final[dict[str, set[str]]] = {
 WITH_OWNERS_RIGHTS: Final = {
     "freshtrack_record_change": "a trigger: writes the change log, reads nothing but the changed row",
     "freshtrack_make_partitions": "knows two tables, makes and closes partitions",
+    **{
+        f"sensors_{kind}_search": "as the system, so that its index works; looks at the scope's organization and sites"
+        for kind in ("site", "unit", "sensor")
+    },
 }
+
+# Who tells open screens what happened. Each event says of which site it is (live/hub.py keeps what says nothing from
+# members who are restricted to some).
+PUBLISHERS: Final = {"alerts/lifecycle.py", "ingest/pipeline.py", "sensors/tasks.py"}
 
 # What would outlive the transaction on a connection that PgBouncer hands to the next client.
 OUTLIVES_TRANSACTIONS: Final = {
@@ -109,6 +119,18 @@ def test_only_listed_places_open_the_scope_of_the_system_each_for_a_listed_reaso
 
 def test_every_reason_is_somebodys() -> None:
     assert set(SYSTEM_REASONS) - set().union(*SYSTEM_SCOPE.values()) == {"tests"}
+
+
+def test_only_known_places_tell_open_screens() -> None:
+    found = {
+        name
+        for name, module in sources()
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "events.publish"
+    }
+    assert found == PUBLISHERS, (
+        "its events must say their site: then add it, and a frame to tests/tenancy/test_socket.py"
+    )
 
 
 def test_nobody_becomes_another_role_by_hand() -> None:
