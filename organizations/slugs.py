@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import Final
 
@@ -59,7 +60,7 @@ def acceptable(value: str) -> None:
 
 def candidates(name: str) -> list[str]:
     """Slugs for an organization of this name, the nicest first; the last is nobody's yet by chance alone."""
-    base = slugify(name)[: LONGEST - 9].strip("-_").replace("_", "-") or "organization"
+    base = re.sub(r"[-_]+", "-", slugify(name))[: LONGEST - 9].strip("-") or "organization"
     if len(base) < SHORTEST or base in RESERVED or base.replace("-", "").isdigit():
         base = f"{base}-org"
     return [base, *(f"{base}-{number}" for number in range(2, 21)), f"{base}-{secrets.token_hex(4)}"]

@@ -99,7 +99,9 @@ class TestTheList:
         with CaptureQueriesContext(connection) as many:
             first = client.get(address).json()
         assert len(many) == len(few)
-        asked = [query["sql"] for query in many if query["sql"].startswith("SELECT") and "set_config" not in query["sql"]]
+        asked = [
+            query["sql"] for query in many if query["sql"].startswith("SELECT") and "set_config" not in query["sql"]
+        ]
         assert len(asked) <= 4, asked  # token, membership, members with their people
         second = client.get(first["next"]).json()
         assert (len(first["results"]), len(second["results"])) == (50, 15)
