@@ -54,6 +54,10 @@ NOTICES: Final = {
 }
 
 
+_CODE_SENT: Final = "account/messages/email_confirmation_sent.txt"
+_PROMISED: Final = "_account_mail_promised"
+
+
 class MailingAdapter(AccountAdapter):
     """ACCOUNT_ADAPTER. No request waits for a mail server: messages go through the outbox, where nobody reads them."""
 
@@ -61,6 +65,9 @@ class MailingAdapter(AccountAdapter):
         """Promise the message `template_prefix` names to this address. Opens its own transaction."""
         words = {**context, "email": email, "public_url": settings.PUBLIC_URL, "link": self._link(context)}
         words["hours"] = settings.PASSWORD_RESET_TIMEOUT // 3600
+        if template_prefix == "account/email/unknown_account":
+            # Making a link asks for the account's address once more: both must cost the same.
+            EmailAddress.objects.get_primary_email(User(email=email))
         if template_prefix in NOTICES:
             subject, sentence = (part.format(**_shown(context)) for part in NOTICES[template_prefix])
             words |= {"subject": subject, "sentence": sentence}
@@ -70,6 +77,7 @@ class MailingAdapter(AccountAdapter):
         text = render_to_string(f"{template_prefix}_message.txt", words)
         html = render_to_string(f"{template_prefix}_message.html", words)
         user = context.get("user")
+        setattr(self.request, _PROMISED, True)
         with acting_as_system("account mail"):
             promise_letter(
                 organization=None,
@@ -83,6 +91,16 @@ class MailingAdapter(AccountAdapter):
                 dedupe_key=f"account:{uuid4()}",
                 at=timezone.now(),
             )
+
+    def add_message(self, request: HttpRequest, level: int, message_template: str | None = None, *rest: Any) -> None:
+        """Nothing to show: the app asks. But where allauth says that a code was sent and sent none, it would be seen.
+
+        That is when somebody asks for another code for an address that has an account: its owner hears of that as well.
+        """
+        words = rest[0] if rest else None
+        if message_template == _CODE_SENT and words and not getattr(request, _PROMISED, False):
+            self.send_mail("account/email/account_already_exists", words["email"], {})
+        super().add_message(request, level, message_template, *rest)
 
     def _link(self, context: dict[str, Any]) -> str:
         """Where the code can be handed in without typing it."""

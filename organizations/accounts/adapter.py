@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from typing import Any, Final
+from uuid import uuid4
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from allauth.account.utils import setup_user_email
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal import ratelimit
 from allauth.usersessions.internal.flows.sessions import end_other_sessions
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpRequest
 
 from organizations.accounts import limits
@@ -20,6 +24,8 @@ from organizations.models import User
 _PROVED: Final = "proved_email"
 # As long as somebody needs to fill in a form; the link that proved it can be opened again.
 PROVED_FOR_S: Final = 3600
+# By allauth, before it sends the first code; a test compares.
+LOOKS_AT_A_NEW_ACCOUNT: Final = 4
 
 
 def display_name(user: User) -> str:
@@ -51,6 +57,18 @@ class AccountAdapter(DefaultAccountAdapter):
         """Exactly the address that was proved in this session, and not long ago."""
         proved = request.session.get(_PROVED)
         return bool(proved and proved["email"] == email.lower() and time.time() - proved["at"] < PROVED_FOR_S)
+
+    def send_account_already_exists_mail(self, email: str) -> None:
+        """Tell the owner that somebody tried to sign up again, after the work that a new account would have been."""
+        with transaction.atomic():
+            nobody = User(email=f"{uuid4()}@freshtrack.invalid")
+            nobody.set_password(nobody.email)
+            nobody.save()
+            setup_user_email(context.request, nobody, [])
+            for _ in range(LOOKS_AT_A_NEW_ACCOUNT):
+                EmailAddress.objects.filter(user_id=nobody.pk).first()
+            transaction.set_rollback(True)
+        super().send_account_already_exists_mail(email)
 
     def post_login(self, request: HttpRequest, user: User, **hints: Any) -> Any:
         """Whoever is signed in has an address; what was proved is used up."""

@@ -14,27 +14,32 @@ from organizations.models import User
 
 
 class PasswordBackend(AuthenticationBackend):
-    """allauth's backend with Note [Soft locks], for the app's sign-in, the admin's and a repeated password alike."""
+    """For the app's sign-in, the admin's and a repeated password alike. Note [Soft locks]."""
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:
         """Whose address and password these are, or None.
 
         Raises ImmediateHttpResponse (429) while the account is locked for the client's address.
         """
-        account = str(credentials.get("email") or credentials.get("username") or "")
-        address = request.META.get("REMOTE_ADDR") if request is not None else None
-        if not address or not account:
-            return self._person(request, **credentials)
-        wait = limits.lock_of(account, address)
+        email = str(credentials.get("email") or credentials.get("username") or "").strip().lower()
+        password = credentials.get("password")
+        if not email or not password:
+            return None
+        address = (request.META.get("REMOTE_ADDR") if request is not None else "") or ""
+        wait = limits.lock_of(email, address)
         if wait:
             raise ImmediateHttpResponse(too_fast(wait))
-        user = self._person(request, **credentials)
+        user = self._person(email, password)
         if user is None:
-            limits.mistaken(account, address)
+            limits.mistaken(email, address)
         else:
-            limits.succeeded(account, address)
+            limits.succeeded(email, address)
         return user
 
-    def _person(self, request: HttpRequest | None, **credentials: Any) -> User | None:
-        user: User | None = super().authenticate(request, **credentials)
-        return user
+    def _person(self, email: str, password: str) -> User | None:
+        """One look-up and one hash, whatever is found: an attacker may hold a watch."""
+        user = User.objects.filter(email=email).first()
+        if user is None:
+            User().set_password(password)
+            return None
+        return user if user.check_password(password) and self.user_can_authenticate(user) else None
