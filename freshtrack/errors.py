@@ -9,23 +9,26 @@ from __future__ import annotations
 import logging
 import math
 import sys
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
-from django.core.exceptions import PermissionDenied
-from django.db import OperationalError, ProgrammingError
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import DataError, IntegrityError, OperationalError, ProgrammingError
 from django.http import Http404, HttpRequest, JsonResponse
-from psycopg.errors import InsufficientPrivilege
+from psycopg.errors import InsufficientPrivilege, UniqueViolation
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
-from freshtrack import requests
+from freshtrack import requests, words
+from freshtrack.parsing import TooLarge
 
 logger = logging.getLogger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
 DATABASE_UNAVAILABLE = "The database is not available. Try again in a moment."
 
-_TITLES = {
+TITLES = {
     400: "The request is invalid",
     401: "Sign in first",
     403: "Not allowed",
@@ -37,6 +40,7 @@ _TITLES = {
     412: "It was changed meanwhile",
     413: "Too large",
     415: "Unsupported content type",
+    422: "Another request under the same key",
     429: "Too fast",
     500: "Our mistake",
     503: "Try again soon",
@@ -48,6 +52,15 @@ class DomainError(Exception):
 
     code: ClassVar[str] = "conflict"
     status: ClassVar[int] = status.HTTP_409_CONFLICT
+    # What the answer says beyond words: members of its body, and headers.
+    extra: Mapping[str, Any] = MappingProxyType({})
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+class AlreadyExists(DomainError):
+    """Two made the same at the same moment; this one came second."""
+
+    code = "already_exists"
 
 
 class OutsideYourSites(DomainError):
@@ -61,7 +74,7 @@ def problem(status_code: int, *, code: str, detail: str, errors: list[dict[str, 
     """The body of an error answer. `errors` are [{"field", "code", "detail"}] for invalid fields."""
     body: dict[str, Any] = {
         "type": f"urn:freshtrack:problem:{code}",
-        "title": _TITLES.get(status_code, "Error"),
+        "title": TITLES.get(status_code, "Error"),
         "status": status_code,
         "detail": detail,
         "code": code,
@@ -72,19 +85,35 @@ def problem(status_code: int, *, code: str, detail: str, errors: list[dict[str, 
     return body
 
 
-def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler: every foreseen error as problem+json, anything else is raised on and becomes a 500."""
+def _as_ours(exc: Exception) -> Exception:
+    """What others raise as an error of ours, or as it is."""
     if isinstance(exc, Http404):
-        exc = exceptions.NotFound()
-    elif isinstance(exc, PermissionDenied):
-        exc = exceptions.PermissionDenied()
-    elif _is_refused_by_row_security(exc):
+        return exceptions.NotFound()
+    if isinstance(exc, PermissionDenied):
+        return exceptions.PermissionDenied()
+    if isinstance(exc, RequestDataTooBig):
+        return TooLarge("The body is too large.")
+    if _is_refused_by_row_security(exc):
         # The second wall held where the first had a gap; the log says where to mend it.
         logger.warning("row-level security refused a change", exc_info=exc)
-        exc = OutsideYourSites("This belongs to a site, or to all sites, that you may not change.")
+        return OutsideYourSites("This belongs to a site, or to all sites, that you may not change.")
+    if isinstance(exc, IntegrityError) and isinstance(exc.__cause__, UniqueViolation):
+        logger.warning("a constraint refused what was checked before", exc_info=exc)
+        return AlreadyExists("The same was made at the same moment. Look at what is there now.")
+    if isinstance(exc, DataError):
+        # A number, a text or an id that its column can't hold, and that no check refused before.
+        logger.warning("the database couldn't read a value", exc_info=exc)
+        return exceptions.ValidationError("A value is too large, or isn't what is expected there.")
+    return exc
+
+
+def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: every foreseen error as problem+json, anything else is raised on and becomes a 500."""
+    exc = _as_ours(exc)
     headers: dict[str, str] = {}
     if isinstance(exc, DomainError):
-        body = problem(exc.status, code=exc.code, detail=str(exc))
+        body = problem(exc.status, code=exc.code, detail=str(exc)) | dict(exc.extra)
+        headers = dict(exc.headers)
     elif isinstance(exc, OperationalError):
         # The database is away or overloaded: not this request's fault.
         logger.error("the database didn't answer", exc_info=exc)
@@ -149,7 +178,7 @@ def _flatten(detail: Any, field: str = "") -> Any:
             nested = isinstance(value, dict | list)
             yield from _flatten(value, f"{field}.{index}" if nested and field else field)
     else:
-        yield {"field": field, "code": getattr(detail, "code", "invalid"), "detail": str(detail)}
+        yield {"field": field, "code": getattr(detail, "code", None) or "invalid", "detail": words.plain(str(detail))}
 
 
 def _sentence(errors: list[dict[str, str]]) -> str:

@@ -26,6 +26,14 @@ def printable(value: str) -> None:
         raise ValidationError("Line ends and invisible characters aren't allowed.", code="not_printable")
 
 
+def legible(value: str) -> None:
+    """The same for text of several lines: a note, what was done about an alert.
+
+    Raises ValidationError.
+    """
+    printable(value.replace("\r\n", "\n").replace("\n", " ").replace("\t", " "))
+
+
 def known_zone(value: str) -> None:
     """Refuse what isn't an IANA time zone that this server knows.
 
@@ -49,3 +57,11 @@ class ZoneField(serializers.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=64, **kwargs)
         self.validators.append(known_zone)
+
+
+class TextField(serializers.CharField):
+    """Text of several lines with nothing invisible in it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.validators.append(legible)
