@@ -9,11 +9,13 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from django.http.response import HttpResponseBase
-from rest_framework import generics, status
+from rest_framework import status
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from freshtrack.etags import Versioned
+from organizations.idempotency import Repeatable
 from organizations.models import FormerSlug, Membership, Organization, Role, User
 from organizations.owned import OwnedQuerySet
 from organizations.permissions import MayDo
@@ -61,7 +63,7 @@ class Moved(Exception):
         self.old, self.new = old, new
 
 
-class OrganizationScoped(generics.GenericAPIView[Any]):
+class OrganizationScoped(Repeatable, Versioned):
     """Finds the organization of the URL among the person's own (else 404) and runs the view inside its transaction.
 
     `may` maps a method or action name to a line of permissions.TABLE.
@@ -69,7 +71,6 @@ class OrganizationScoped(generics.GenericAPIView[Any]):
 
     permission_classes = (IsAuthenticated, MayDo)
     may: ClassVar[dict[str, str]] = {}
-    membership: Membership
     _scope: ExitStack
     _in_scope: bool
 

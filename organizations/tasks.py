@@ -3,10 +3,11 @@
 from celery import shared_task
 from django.utils import timezone
 
+from organizations.idempotency import forget_answers
 from organizations.models import Beat
 from organizations.purging import purge
 
-__all__ = ["heartbeat", "purge"]
+__all__ = ["forget_answers", "heartbeat", "purge"]
 
 
 @shared_task(name="organizations.heartbeat")
