@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from alerts.models import Alert, AlertEvent, AlertRule, Condition
 from alerts.shapes import alert_shape
+from organizations.names import NameField, TextField
 from organizations.related import OwnedField, must_be_placed
 from sensors.models import Area, Site, Unit, UnitKind
 
@@ -47,7 +48,7 @@ class ScopeSerializer(serializers.Serializer[Any]):
 
 class AlertRuleSerializer(serializers.ModelSerializer[AlertRule]):
     scope = ScopeSerializer(source="*", required=False)
-    name = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    name = NameField(required=False, allow_blank=True)
 
     class Meta:
         model = AlertRule
@@ -142,18 +143,18 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
 
 
 class NoteSerializer(serializers.Serializer[Any]):
-    note = serializers.CharField(required=False, allow_blank=True, max_length=2000, default="")
+    note = TextField(required=False, allow_blank=True, max_length=2000, default="")
 
 
 class CommentSerializer(serializers.Serializer[Any]):
-    note = serializers.CharField(max_length=2000)
+    note = TextField(max_length=2000)
 
 
 class ResolveSerializer(serializers.Serializer[Any]):
-    corrective_action = serializers.CharField(required=False, allow_blank=True, max_length=2000, default="")
-    cause = serializers.CharField(required=False, allow_blank=True, max_length=2000, default="")
-    disposition = serializers.CharField(required=False, allow_blank=True, max_length=120, default="")
-    amount = serializers.CharField(required=False, allow_blank=True, max_length=120, default="")
+    corrective_action = TextField(required=False, allow_blank=True, max_length=2000, default="")
+    cause = TextField(required=False, allow_blank=True, max_length=2000, default="")
+    disposition = NameField(required=False, allow_blank=True, default="")
+    amount = NameField(required=False, allow_blank=True, default="")
 
 
 class AlertEventSerializer(serializers.ModelSerializer[AlertEvent]):

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from alerts import lifecycle
-from alerts.models import Alert, AlertEvent, AlertRule, AlertStatus
+from alerts.models import Alert, AlertEvent, AlertRule
 from alerts.serializers import (
     AlertEventSerializer,
     AlertRuleSerializer,
@@ -26,6 +26,7 @@ from alerts.serializers import (
 )
 from freshtrack.errors import OutsideYourSites
 from organizations.scoped_views import OrganizationScoped
+from organizations.searching import FilterSet, IdsFilter
 
 
 class AlertRules(OrganizationScoped, viewsets.ModelViewSet[AlertRule]):
@@ -41,7 +42,8 @@ class AlertRules(OrganizationScoped, viewsets.ModelViewSet[AlertRule]):
     }
     queryset = AlertRule.objects.alive().order_by("unit_kind", "name", "pk")
     serializer_class = AlertRuleSerializer
-    filterset_fields = ["site", "unit", "unit_kind", "severity", "metric", "condition", "enabled"]
+    filterset_fields = ["site", "area", "unit", "unit_kind", "severity", "metric", "condition", "enabled"]
+    ordering_fields = {"name": "name", "unit_kind": "unit_kind", "severity": "severity", "created_at": "created_at"}
 
     def perform_create(self, serializer: BaseSerializer[AlertRule]) -> None:
         """The organization is that of the URL."""
@@ -60,13 +62,14 @@ class AlertRules(OrganizationScoped, viewsets.ModelViewSet[AlertRule]):
         instance.save(update_fields=["deleted_at"])
 
 
-class AlertFilter(filters.FilterSet):
+class AlertFilter(FilterSet):
     opened_after = filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gt")
-    status = filters.MultipleChoiceFilter(choices=AlertStatus.choices)
+    area = IdsFilter(field_name="unit__area_id")
+    sensor = IdsFilter(field_name="sensor__public_id")
 
     class Meta:
         model = Alert
-        fields = ["site", "unit", "rule", "status", "severity", "kind", "opened_after"]
+        fields = ["site", "area", "unit", "sensor", "rule", "status", "severity", "kind", "opened_after"]
 
 
 class Alerts(OrganizationScoped, viewsets.ReadOnlyModelViewSet[Alert]):
@@ -83,6 +86,7 @@ class Alerts(OrganizationScoped, viewsets.ReadOnlyModelViewSet[Alert]):
     queryset = Alert.objects.select_related("unit", "site", "sensor").order_by("-opened_at", "-pk")
     serializer_class = AlertSerializer
     filterset_class = AlertFilter
+    ordering_fields = {"opened_at": "opened_at", "started_at": "started_at", "resolved_at": "resolved_at"}
 
     def _wanted(self, serializer_class: type[BaseSerializer[Any]]) -> dict[str, Any]:
         wanted = serializer_class(data=self.request.data)

@@ -198,6 +198,7 @@ CELERY_BEAT_SCHEDULE = {
     "notice silent sensors": {"task": "sensors.sweep_silent", "schedule": timedelta(seconds=30)},
     "make partitions ahead": {"task": "sensors.make_partitions", "schedule": timedelta(hours=6)},
     "purge deleted organizations": {"task": "organizations.purge", "schedule": timedelta(minutes=5)},
+    "forget old answers": {"task": "organizations.forget_answers", "schedule": timedelta(hours=1)},
     "heartbeat": {"task": "organizations.heartbeat", "schedule": timedelta(seconds=10)},
 }
 
@@ -206,6 +207,7 @@ CELERY_BEAT_SCHEDULE = {
 # can't import. They are called inside the transaction.
 FURNISHINGS = ["alerts.profiles.lay_default_rules"]
 OUTBOX = "notifications.letters.promise_letter"
+NEWCOMERS = ["notifications.people.keep_sign_in_address"]  # each with the user whose address was proved elsewhere
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=7)
 AUTH_USER_MODEL = "organizations.User"
 AUTHENTICATION_BACKENDS = ["organizations.accounts.passwords.PasswordBackend"]
@@ -308,6 +310,11 @@ if env.str("APPLE_CLIENT_ID", default=""):
             }
         ]
     }
+# Whose bearer tokens count as well: issuer -> the audiences that they may be for.
+OIDC_ISSUERS: dict[str, list[str]] = {}
+for _pair in env.list("OIDC_ISSUERS", default=[]):
+    _issuer, _, _audience = _pair.strip().rpartition("=")  # an issuer's address may have a = itself
+    OIDC_ISSUERS.setdefault(_issuer, []).append(_audience)
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -350,21 +357,22 @@ CONTENT_SECURITY_POLICY = {
 # --- the API ----------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "organizations.authentication.AccessTokenAuthentication",  # first: it gives 401 its WWW-Authenticate
+        "organizations.authentication.BearerAuthentication",  # first: it gives 401 its WWW-Authenticate
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PARSER_CLASSES": ["freshtrack.parsing.BoundedJSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["organizations.searching.Narrowing", "organizations.searching.WordSearch"],
     "DEFAULT_PAGINATION_CLASS": "freshtrack.pagination.CursorPages",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "freshtrack.schema.Conventions",
     "DEFAULT_THROTTLE_CLASSES": ["organizations.throttling.PerUser"],
     "DEFAULT_THROTTLE_RATES": {
         "user": env.str("RATE_PER_USER", default="100/min"),
         "founding": env.str("RATE_FOUNDING", default="20/hour"),
         "inviting": env.str("RATE_INVITING", default="200/hour"),
         "look_up": env.str("RATE_LOOK_UP", default="30/min"),
+        "bad_credentials": env.str("RATE_BAD_CREDENTIALS", default="60/min"),
     },
     # The client's address is REMOTE_ADDR, which the server takes from a proxy where there is one (BEHIND_PROXY). A
     # client's own X-Forwarded-For counts for nothing, here as in allauth (ALLAUTH_TRUSTED_PROXY_COUNT is 0).
@@ -384,6 +392,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "freshtrack.schema.complete"],
     "ENUM_NAME_OVERRIDES": {
         "SeverityEnum": "alerts.models.Severity",
         "AlertStatusEnum": "alerts.models.AlertStatus",

@@ -14,3 +14,4 @@ class Notifications(OrganizationScoped, viewsets.ReadOnlyModelViewSet[Notificati
     queryset = Notification.objects.order_by("-created_at", "-pk")
     serializer_class = NotificationSerializer
     filterset_fields = ["status", "channel", "about", "event"]
+    ordering_fields = {"created_at": "created_at", "sent_at": "sent_at"}

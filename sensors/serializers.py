@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
-from zoneinfo import available_timezones
+from typing import Any, ClassVar
 
+from django.db import models
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from organizations.names import NameField, TextField, ZoneField
 from organizations.related import OwnedField, must_be_placed
 from sensors.conditions import Now, now_of
 from sensors.models import Area, Gateway, Reading, Sensor, Site, Unit
 
-_ZONES = frozenset(available_timezones())
-
-
-def _printable(value: str) -> str:
-    """Names end up in e-mails and logs: no line ends or other control characters."""
-    if any(ord(character) < 32 or ord(character) == 127 for character in value):
-        raise serializers.ValidationError("Control characters aren't allowed.")
-    return value
-
 
 class NamedSerializer(serializers.ModelSerializer[Any]):
-    """Checks `name`; the organization comes from the URL."""
+    """Checks what people call things; the organization comes from the URL."""
 
-    def validate_name(self, value: str) -> str:
-        """A name that can be printed anywhere."""
-        return _printable(value)
+    serializer_field_mapping: ClassVar[dict[Any, Any]] = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.CharField: NameField,
+        models.TextField: TextField,
+    }
 
 
 class SiteSerializer(NamedSerializer):
+    timezone = ZoneField(default="UTC")
+
     class Meta:
         model = Site
         fields = ["id", "name", "timezone", "kind", "address", "created_at", "deleted_at"]
         read_only_fields = ["created_at", "deleted_at"]
-
-    def validate_timezone(self, value: str) -> str:
-        """An IANA name that this server knows."""
-        if value not in _ZONES:
-            raise serializers.ValidationError("Not a known time zone. Use an IANA name such as Europe/Berlin.")
-        return value
 
 
 class AreaSerializer(NamedSerializer):
@@ -88,7 +78,7 @@ class UnitSerializer(NamedSerializer):
         return super().to_representation(instance)
 
 
-class GatewaySerializer(serializers.ModelSerializer[Gateway]):
+class GatewaySerializer(NamedSerializer):
     site = OwnedField(queryset=Site.objects.all(), allow_null=True, required=False)
 
     class Meta:
@@ -98,7 +88,7 @@ class GatewaySerializer(serializers.ModelSerializer[Gateway]):
 
     def validate_serial(self, value: str) -> str:
         """Unique in the organization."""
-        others = Gateway.objects.filter(organization=self.context["organization"], serial=_printable(value))
+        others = Gateway.objects.filter(organization=self.context["organization"], serial=value)
         if self.instance is not None:
             others = others.exclude(pk=self.instance.pk)
         if others.exists():
@@ -116,7 +106,7 @@ class SensorSerializer(NamedSerializer):
     id = serializers.UUIDField(source="public_id", read_only=True)
     unit = OwnedField(queryset=Unit.objects.all(), allow_null=True, required=False)
     site = serializers.UUIDField(source="site_id", read_only=True, allow_null=True)
-    channel = serializers.CharField(max_length=64, default="0")
+    channel = NameField(max_length=64, default="0")
     expected_interval_s = serializers.IntegerField(min_value=1, max_value=7 * 86_400, default=300)
     temperature = serializers.FloatField(read_only=True, allow_null=True)
     humidity = serializers.FloatField(read_only=True, allow_null=True)
@@ -149,13 +139,13 @@ class SensorSerializer(NamedSerializer):
         """A probe keeps its serial: readings hang on it."""
         if self.instance is not None and value != self.instance.serial:
             raise serializers.ValidationError("The serial can't be changed. Retire the sensor and add another.")
-        return _printable(value)
+        return value
 
     def validate_channel(self, value: str) -> str:
         """A probe keeps its channel."""
         if self.instance is not None and value != self.instance.channel:
             raise serializers.ValidationError("The channel can't be changed.")
-        return _printable(value)
+        return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """A new one without a unit is the whole organization's."""

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema, inline_serializer
 from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
@@ -17,6 +16,7 @@ from rest_framework.serializers import BaseSerializer
 
 from freshtrack.pagination import CursorPages
 from organizations.scoped_views import OrganizationScoped
+from organizations.searching import FilterSet, IdsFilter, TrueOrFalseFilter
 from sensors import provisioning, series
 from sensors.models import Area, Gateway, Reading, Sensor, SensorStatus, Site, Unit
 from sensors.serializers import (
@@ -82,6 +82,8 @@ class Sites(Places):
     queryset = Site.objects.order_by("name", "pk")
     serializer_class = SiteSerializer
     filterset_fields = ["kind"]
+    ordering_fields = {"name": "name", "created_at": "created_at"}
+    search_function, search_fields = "sensors_site_search", ("name", "address")
 
 
 class Areas(Places):
@@ -90,6 +92,7 @@ class Areas(Places):
     queryset = Area.objects.order_by("name", "pk")
     serializer_class = AreaSerializer
     filterset_fields = ["site"]
+    ordering_fields = {"name": "name", "created_at": "created_at"}
 
 
 class ReadingPages(CursorPages):
@@ -156,7 +159,7 @@ class SeriesMixin:
                 sensor_id__in=list(context["public_ids"]), recorded_at__gte=start, recorded_at__lt=end
             ),
             request,
-            view=self,  # type: ignore[arg-type]
+            view=self,
         )
         answer = pages.get_paginated_response(ReadingSerializer(page, many=True, context=context).data)
         answer.data = {"resolution": "raw", **answer.data}
@@ -173,6 +176,9 @@ class Units(SeriesMixin, Places):
     queryset = Unit.objects.select_related("site").prefetch_related("sensors").order_by("name", "pk")
     serializer_class = UnitSerializer
     filterset_fields = ["site", "area", "kind"]
+    ordering_fields = {"name": "name", "kind": "kind", "created_at": "created_at"}
+    search_function, search_fields = "sensors_unit_search", ("name", "note")
+    volatile = frozenset({"status", "temperature", "humidity", "recorded_at"})
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
         """The site is copied from the area."""
@@ -200,6 +206,8 @@ class Gateways(Places):
     queryset = Gateway.objects.order_by("serial", "pk")
     serializer_class = GatewaySerializer
     filterset_fields = ["site"]
+    ordering_fields = {"serial": "serial", "name": "name", "last_seen_at": "last_seen_at", "created_at": "created_at"}
+    volatile = frozenset({"last_seen_at"})
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
         """The organization is that of the URL."""
@@ -217,9 +225,9 @@ class Gateways(Places):
         instance.save(update_fields=["deleted_at"])
 
 
-class SensorFilter(filters.FilterSet):
-    unclaimed = filters.BooleanFilter(method="filter_unclaimed")
-    area = filters.UUIDFilter(field_name="unit__area_id")
+class SensorFilter(FilterSet):
+    unclaimed = TrueOrFalseFilter(method="filter_unclaimed")
+    area = IdsFilter(field_name="unit__area_id")
 
     class Meta:
         model = Sensor
@@ -239,13 +247,21 @@ class Sensors(SeriesMixin, OrganizationScoped, viewsets.ModelViewSet[Sensor]):
     queryset = Sensor.objects.order_by("serial", "channel", "pk")
     serializer_class = SensorSerializer
     filterset_class = SensorFilter
+    ordering_fields = {
+        "serial": "serial",
+        "name": "name",
+        "last_reading_at": "last_reading_at",
+        "created_at": "created_at",
+    }
+    search_function, search_fields = "sensors_sensor_search", ("serial", "name", "model")
+    volatile = frozenset({"status", "last_reading_at", "temperature", "humidity", "battery", "signal", "door_open"})
     lookup_field = "public_id"
     lookup_url_kwarg = "pk"
 
     def get_queryset(self) -> QuerySet[Sensor]:
         """Lists leave retired ones out, unless they are asked for."""
         queryset = super().get_queryset()
-        if self.action == "list" and self.request.query_params.get("status") != SensorStatus.RETIRED:
+        if self.action == "list" and SensorStatus.RETIRED not in self.request.query_params.getlist("status"):
             return queryset.filter(retired_at=None)
         return queryset
 
