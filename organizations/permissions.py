@@ -103,6 +103,34 @@ def entities_seen_by(membership: Membership) -> list[str]:
     return sorted(entity for entity, action in SEEN_WITH.items() if member_may(membership, action))
 
 
+def as_markdown() -> str:
+    """The table for people: a line for each action, a column for each role. docs/permissions.md is this and no more."""
+    roles = sorted(RANK, key=lambda role: RANK[role], reverse=True)
+    lines = [
+        "# Who may do what",
+        "",
+        "Made by `manage.py permission_table` from `organizations/permissions.py`, which API, socket, menus and tests",
+        "read. Change it there; a test compares. A role may do what its column says, in its own organization only.",
+        "",
+        "An administrator may restrict managers, staff and viewers to some sites. A restricted member sees and changes",
+        "only what belongs to these, and may not do what concerns every site, marked no.",
+        "",
+        f"| | {' | '.join(role.label for role in roles)} | restricted to sites | name |",
+        f"| --- |{' :-: |' * len(roles)} --- | --- |",
+    ]
+    for action, line in TABLE.items():
+        marks = " | ".join("yes" if may(role, action) else "" for role in roles)
+        lines.append(f"| {line.words} | {marks} | {_when_restricted(line)} | `{action}` |")
+    return "\n".join(lines) + "\n"
+
+
+def _when_restricted(line: Line) -> str:
+    """Members above manager can't be restricted."""
+    if RANK[line.least] > RANK[Role.MANAGER]:
+        return ""
+    return "no" if line.whole else "yes"
+
+
 class MayDo(BasePermission):
     """Permission of views under an organization: looks up `view.may[method or action name]` in the table."""
 
