@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connection
-
 from freshtrack.times import rfc3339_or_none
 from live.access import Grant
+from organizations import changes
 from organizations.tenancy import Origin, acting_in
 from sensors.conditions import now_of
 from sensors.models import Unit
@@ -17,7 +16,7 @@ def take(grant: Grant, *, address: str) -> tuple[str, list[dict[str, Any]]]:
     """(cursor, units). Blocks: call it in a thread. Opens its own transaction."""
     origin = Origin(via="socket", address=address)
     with acting_in(grant.organization, by=grant.user, origin=origin, sites=grant.sites):
-        where = cursor()
+        where = changes.cursor()
         units = (
             Unit.objects.for_member(grant.membership)
             .filter(deleted_at=None)
@@ -25,17 +24,6 @@ def take(grant: Grant, *, address: str) -> tuple[str, list[dict[str, Any]]]:
             .order_by("name", "pk")
         )
         return where, [_shape(unit) for unit in units]
-
-
-def cursor() -> str:
-    """The point in the change log before which nothing is missing. Call inside a transaction.
-
-    The oldest transaction still running: everything below it has committed or never will, so a change that commits
-    late is never skipped.
-    """
-    with connection.cursor() as db:
-        db.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
-        return str(db.fetchone()[0])
 
 
 def _shape(unit: Unit) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from organizations.views import account, invitations, members, organizations
+from organizations.views import account, changes, invitations, members, organizations
 
 router = SimpleRouter()
 router.register("members", members.Members, basename="member")
 router.register("invitations", invitations.Invitations, basename="invitation")
+router.register("audit-events", changes.AuditEvents, basename="audit-event")
 
 urlpatterns = [
     path("me/", account.Me.as_view(), name="me"),
@@ -18,5 +19,6 @@ urlpatterns = [
     path("orgs/", organizations.Organizations.as_view(), name="organizations"),
     path("orgs/<slug:organization>/", organizations.OneOrganization.as_view(), name="organization"),
     path("orgs/<slug:organization>/restore/", organizations.RestoreOrganization.as_view(), name="restore"),
+    path("orgs/<slug:organization>/changes/", changes.Changes.as_view(), name="changes"),
     path("orgs/<slug:organization>/", include(router.urls)),
 ]
