@@ -36,11 +36,12 @@ class Call(NamedTuple):
         return f"{self.method} {self.route.name or '(organization)'}"
 
 
-def _walk(patterns: list[Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def walk(patterns: list[Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    """Each pattern in full, with what it calls."""
     for pattern in patterns:
         path = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
-            yield from _walk(pattern.url_patterns, path)
+            yield from walk(pattern.url_patterns, path)
         elif isinstance(pattern, URLPattern):
             yield path, pattern.callback
 
@@ -54,14 +55,14 @@ def _route(name: str, callback: Any) -> Route:
 
 def scoped() -> list[Route]:
     """What lies under an organization."""
-    paths = _walk(get_resolver().url_patterns, "")
+    paths = walk(get_resolver().url_patterns, "")
     routes = [_route(path[len(ORGANIZATION) :], view) for path, view in paths if path.startswith(ORGANIZATION)]
     return sorted(routes, key=lambda route: route.name)
 
 
 def others() -> list[Route]:
     """What lies elsewhere in the API."""
-    paths = _walk(get_resolver().url_patterns, "")
+    paths = walk(get_resolver().url_patterns, "")
     routes = [
         _route(path[len(API) :], view)
         for path, view in paths
