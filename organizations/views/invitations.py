@@ -15,12 +15,13 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from organizations import invitations, security_events
+from organizations import invitations, membership, security_events
 from organizations.models import Invitation, User
 from organizations.scoped_views import OrganizationScoped
 from organizations.serializers.account import OwnMembershipSerializer
@@ -72,6 +73,13 @@ class Invitations(
     def get_throttles(self) -> list[BaseThrottle]:
         """Each POST sends e-mail to an address that never asked for any."""
         return [*super().get_throttles(), *([Inviting()] if self.request.method == "POST" else [])]
+
+    def get_object(self) -> Invitation:
+        """The organization's row is locked before the invitation's, as everywhere (views/members.py)."""
+        if self.request.method not in SAFE_METHODS:
+            membership.lock(self.organization.pk)
+        found: Invitation = super().get_object()
+        return found
 
     @extend_schema(request=InvitingSerializer, responses={201: InvitationSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:

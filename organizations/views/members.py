@@ -8,9 +8,11 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from freshtrack.etags import Versioned
 from organizations import membership
 from organizations.models import Membership
 from organizations.scoped_views import OrganizationScoped
@@ -36,7 +38,16 @@ class Members(
     queryset = Membership.objects.current().select_related("user").order_by("pk")
     serializer_class = MemberSerializer
     filterset_fields = ["role"]
+    volatile = frozenset({"user", "is_you"})
+    whole = Versioned.whole | {"make_owner"}
     http_method_names = ["get", "patch", "delete", "post", "head", "options"]
+
+    def get_object(self) -> Membership:
+        """The organization's row is locked before the member's, as everywhere: else two changes could block another."""
+        if self.request.method not in SAFE_METHODS:
+            membership.lock(self.organization.pk)
+        found: Membership = super().get_object()
+        return found
 
     @extend_schema(request=MemberChangeSerializer, responses=MemberSerializer)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:

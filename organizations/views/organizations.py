@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
-from organizations import founding
+from organizations import founding, membership
 from organizations.models import Membership, Organization, Role, User
 from organizations.scoped_views import OrganizationScoped, deleted_membership_of
 from organizations.serializers.organizations import (
@@ -25,9 +25,9 @@ from organizations.tenancy import Origin, acting_as_system
 from organizations.throttling import Founding
 
 
-def seated(organization: Organization, membership: Membership) -> Organization:
+def seated(organization: Organization, seat: Membership) -> Organization:
     """The organization as this member sees it (OrganizationSerializer)."""
-    organization.seat = membership  # type: ignore[attr-defined]
+    organization.seat = seat  # type: ignore[attr-defined]
     return organization
 
 
@@ -100,25 +100,30 @@ class OneOrganization(OrganizationScoped):
 
     may = {"GET": "organization.view", "PATCH": "organization.change", "DELETE": "organization.delete"}
     serializer_class = OrganizationSerializer
+    volatile = frozenset({"role", "sites", "permissions"})  # the member's, not the organization's
 
-    def answer(self, organization: Organization) -> Response:
-        """As the person sees it."""
-        return Response(OrganizationSerializer(seated(organization, self.membership)).data)
+    def locked_organization(self) -> Organization:
+        """The organization as it is now, compared with `If-Match`."""
+        organization = seated(membership.lock(self.organization.pk), self.membership)
+        self.compare_version(organization)
+        return organization
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Its name, time zone and the person's role in it."""
-        return self.answer(self.organization)
+        return Response(self.shape_of(seated(self.organization, self.membership)))
 
     @extend_schema(request=OrganizationChangeSerializer, responses=OrganizationSerializer)
     def patch(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Rename it or change where invoices go. An old slug goes on leading here."""
         wanted = OrganizationChangeSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        return self.answer(founding.change(organization=self.organization, **wanted.validated_data))
+        return Response(
+            self.shape_of(founding.change(organization=self.locked_organization(), **wanted.validated_data))
+        )
 
     def delete(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Everything of it is gone at once; an owner can restore it for 30 days."""
-        founding.delete(organization=self.organization, at=timezone.now())
+        founding.delete(organization=self.locked_organization(), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -136,4 +141,4 @@ class RestoreOrganization(OrganizationScoped):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """As it was. Repeatable."""
         organization = founding.restore(organization=self.organization, at=timezone.now())
-        return Response(OrganizationSerializer(seated(organization, self.membership)).data)
+        return Response(self.shape_of(seated(organization, self.membership)))

@@ -169,6 +169,18 @@ class TestRoles:
         assert change.changes == {"role": {"before": "viewer", "after": "staff"}}
 
 
+class TestVersions:
+    def test_a_change_of_what_somebody_else_changed_is_refused(self, team: Team) -> None:
+        client = client_of(team.admin.user)
+        address = f"{base(team.admin)}members/{team.viewer.pk}/"
+        seen = client.get(address)["ETag"]
+        team.change(team.owner, team.viewer, role="staff")
+        late = client.patch(address, {"role": "manager"}, format="json", headers={"if-match": seen})
+        assert code(late) == (412, "precondition_failed")
+        assert late.json()["current"]["role"] == "staff"
+        assert client.delete(address, headers={"if-match": seen}).status_code == 412
+
+
 class TestSites:
     def test_a_member_is_restricted_and_freed_again(self, team: Team) -> None:
         SiteFactory(organization=team.organization, name="Elsewhere")
@@ -335,6 +347,28 @@ class TestAtTheSameMoment:
         )
         assert outcomes == ["done", "permission_denied"]
         assert owners_of(organization) == 1
+
+    def test_changes_of_members_over_http_wait_for_each_other_and_none_fails(self) -> None:
+        """One lock before all others: who hands over writes rows that who changes members has locked."""
+        organization = OrganizationFactory()
+        owners = [MembershipFactory(organization=organization, role=Role.OWNER) for _ in range(3)]
+        others = [MembershipFactory(organization=organization, role=Role.VIEWER) for _ in range(3)]
+        answers: list[int] = []
+
+        def asking(by: Membership, member: Membership) -> Callable[[], None]:
+            client = client_of(by.user)
+            address = f"{base(by)}members/{member.pk}/"
+
+            def run() -> None:
+                for role in ("staff", "manager", "viewer"):
+                    answers.append(client.post(f"{address}make-owner/").status_code)
+                    answers.append(client.patch(address, {"role": role}, format="json").status_code)
+
+            return run
+
+        outcomes = at_once(*(asking(by, member) for by in owners for member in others))
+        assert outcomes == ["done"] * 9
+        assert answers == [200] * 54
 
     @pytest.mark.parametrize("attempt", range(5))
     def test_owners_who_remove_each_other_leave_one(self, attempt: int) -> None:

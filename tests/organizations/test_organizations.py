@@ -294,6 +294,20 @@ class TestChanging:
         assert field(change(owner, email=email))[:2] == (400, "email")
 
 
+class TestVersions:
+    def test_a_change_of_what_somebody_else_changed_is_refused(self, owner: Membership) -> None:
+        client = client_of(owner.user)
+        seen = client.get(base(owner))["ETag"]
+        assert (
+            client.patch(base(owner), {"name": "First"}, format="json", headers={"if-match": seen}).status_code == 200
+        )
+        second = client.patch(base(owner), {"name": "Second"}, format="json", headers={"if-match": seen})
+        assert code(second) == (412, "precondition_failed")
+        assert second.json()["current"]["name"] == "First"
+        assert client.delete(base(owner), headers={"if-match": seen}).status_code == 412
+        assert fresh(owner.organization).name == "First"
+
+
 class TestDeleting:
     def test_everything_of_it_is_gone(self, owner: Membership) -> None:
         member = MembershipFactory(organization=owner.organization, role=Role.MANAGER)
