@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter, ChoicesCheckboxFilter
 from unfold.decorators import action
 
-from organizations.admin import known_time_zone
+from organizations.admin.customers import known_time_zone
 from organizations.staff import Figure, OwnedForm, StaffAdmin, figures, hidden_by
 from organizations.staff_columns import age, at, duration, label, labelled, linked, moment, number
 from sensors import provisioning

@@ -1,4 +1,4 @@
-"""Customers, people, memberships, keys and the change log for staff."""
+"""Customers, people and memberships for staff."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -21,18 +21,15 @@ from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     BooleanRadioFilter,
     ChoicesCheckboxFilter,
-    DropdownFilter,
 )
 from unfold.decorators import action
-from unfold.forms import AdminPasswordChangeForm, BaseDialogForm, UserCreationForm
-from unfold.sections import TemplateSection
+from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 
-from organizations import membership, secrets
-from organizations.models import AccessToken, ApiKey, Change, Membership, Organization, User
+from organizations import membership
+from organizations.models import Membership, Organization, User
 from organizations.staff import (
     Between,
     Figure,
-    ReadOnlyAdmin,
     ReadOnlyInline,
     RowForm,
     StaffAdmin,
@@ -40,8 +37,7 @@ from organizations.staff import (
     figures,
     hidden_by,
 )
-from organizations.staff_columns import age, label, labelled, link_to, linked, moment
-from organizations.tenancy import SYSTEM_REASONS
+from organizations.staff_columns import age, label, labelled, linked, moment
 
 ZONES = available_timezones()
 _UserAdmin: Any = UserAdmin  # its types know no columns that are functions
@@ -344,194 +340,3 @@ class MembershipAdmin(StaffAdmin):
         """Sockets and requests are refused within seconds."""
         now = timezone.now()
         self.carry_out(request, queryset, lambda row: membership.leave(membership=row, at=now), done="Ended")
-
-
-class SecretAdmin(ReadOnlyAdmin):
-    """What programs sign in with: never the secret (we don't have it), never its hash."""
-
-    actions = ("revoke",)
-    actions_detail = ("revoke_this",)
-
-    @admin.display(description="Begins with")
-    def beginning(self, row: ApiKey | AccessToken) -> str:
-        """To recognise it by."""
-        return f"{row.prefix}…"
-
-    @admin.display(description="State")
-    def state(self, row: ApiKey | AccessToken) -> SafeString:
-        """Usable or why not."""
-        if row.revoked_at is not None:
-            return label("revoked")
-        return label("expired" if row.expires_at is not None and row.expires_at <= timezone.now() else "usable")
-
-    def _revoke(self, request: HttpRequest, rows: Any) -> None:
-        now = timezone.now()
-        self.carry_out(request, rows, lambda row: secrets.revoke(secret=row, at=now), done="Revoked")
-
-    @action(description="Revoke", permissions=["action"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Those chosen in the list."""
-        self._revoke(request, queryset)
-
-    @action(
-        description="Revoke",
-        icon="key_off",
-        permissions=["action"],
-        dialog={
-            "title": "Revoke it for good?",
-            "description": "Whoever still uses it is refused within seconds.",
-            "form_class": BaseDialogForm,
-            "form_submit_text": "Revoke",
-        },
-    )
-    def revoke_this(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
-        """The one on the page."""
-        self._revoke(request, self.get_queryset(request).filter(pk=object_id))
-        return self.back_to(request, object_id)
-
-
-_TIMES = (moment("created_at"), moment("expires_at"), moment("revoked_at"), moment("last_used_at"))
-
-
-@admin.register(ApiKey)
-class ApiKeyAdmin(SecretAdmin):
-    entity = "api_key"
-    list_display = (
-        "name",
-        "beginning",
-        linked("organization"),
-        "scopes",
-        "state",
-        age("last_used_at"),
-        moment("created_at"),
-    )
-    list_filter = (
-        hidden_by("revoked_at", in_use="Not revoked", hidden="Revoked"),
-        ("organization", AutocompleteSelectFilter),
-    )
-    list_select_related = ("organization", "created_by")
-    search_fields = ("name", "prefix", "organization__name", "organization__slug")
-    ordering = ("-pk",)
-    fieldsets = (
-        (None, {"fields": ("name", "beginning", linked("organization"), "scopes", "state")}),
-        ("When and who", {"fields": (_TIMES, linked("created_by"))}),
-    )
-
-    def name_of(self, row: ApiKey) -> str:
-        """Its name and beginning."""
-        return f"{row.name} ({row.prefix}…)"
-
-
-@admin.register(AccessToken)
-class AccessTokenAdmin(SecretAdmin):
-    list_display = ("name", "beginning", linked("user"), "state", age("last_used_at"), moment("created_at"))
-    list_filter = (hidden_by("revoked_at", in_use="Not revoked", hidden="Revoked"),)
-    list_select_related = ("user",)
-    search_fields = ("name", "prefix", "user__email", "user__name")
-    ordering = ("-pk",)
-    fieldsets = ((None, {"fields": ("name", "beginning", linked("user"), "state")}), ("When", {"fields": (_TIMES,)}))
-
-    def name_of(self, row: AccessToken) -> str:
-        """Its name and beginning."""
-        return f"{row.name} ({row.prefix}…)"
-
-
-class EntityFilter(DropdownFilter):
-    title = "kind of row"
-    parameter_name = "entity"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The entities of all pages; an alert's events have no page of their own."""
-        pages = model_admin.admin_site._registry.values()
-        names = {"alert_event", *(page.entity for page in pages if getattr(page, "entity", ""))}
-        return [(name, name.replace("_", " ").capitalize()) for name in sorted(names)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Change]) -> QuerySet[Change]:
-        """Of one kind."""
-        return queryset.filter(entity=self.value()) if self.value() else queryset
-
-
-class ViaFilter(DropdownFilter):
-    title = "way"
-    parameter_name = "via"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Doors, and programs of our own."""
-        return [(via, via.capitalize()) for via in ("api", "socket", "task", "shell", *SYSTEM_REASONS)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Change]) -> QuerySet[Change]:
-        """Through one."""
-        return queryset.filter(via=self.value()) if self.value() else queryset
-
-
-class BeforeAndAfter(TemplateSection):
-    """The changed columns of one row of the log."""
-
-    template_name = "admin/organizations/change/before_and_after.html"
-
-
-@admin.register(Change)
-class ChangeAdmin(ReadOnlyAdmin):
-    """Who changed what, newest first. A row unfolds; it has no page, which the table has no index for."""
-
-    list_display = (moment("at", "When (UTC)"), linked("organization"), "what", "how", "who", "way", "columns")
-    list_display_links = None
-    list_filter = (
-        ("organization", AutocompleteSelectFilter),
-        EntityFilter,
-        ViaFilter,
-        ("at", Between),
-    )
-    list_sections = (BeforeAndAfter,)
-    list_select_related = ("organization",)
-    search_fields = ("entity_id",)
-    search_help_text = "Id of the row, id of the request, or e-mail address of who changed it"
-    ordering = ("-at", "-id")  # the key of the partitions
-    actions = None
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
-        """With the address of who did it: the log keeps only an id, which outlives the account."""
-        rows: QuerySet[Change] = super().get_queryset(request)
-        person = User.objects.filter(pk=OuterRef("actor_id")).values("email")
-        return rows.annotate(actor_email=Subquery(person))
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Change], search_term: str
-    ) -> tuple[QuerySet[Change], bool]:
-        """Ids are looked up whole; people by a part of their address."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        people = list(User.objects.filter(email__icontains=term).order_by("pk").values_list("pk", flat=True)[:50])
-        return queryset.filter(Q(entity_id=term) | Q(request_id=term) | Q(actor_id__in=people)), False
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> None:
-        """There is no page of one change."""
-
-    @admin.display(description="Row")
-    def what(self, row: Change) -> SafeString:
-        """Its kind; the id is in the tooltip."""
-        return format_html('<span title="{}">{}</span>', row.entity_id, row.entity.replace("_", " "))
-
-    @admin.display(description="Change", ordering="action")
-    def how(self, row: Change) -> SafeString:
-        """Made, changed or removed."""
-        return label(row.action)
-
-    @admin.display(description="By")
-    def who(self, row: Any) -> SafeString | str:
-        """A person, or nobody: readings and tasks."""
-        if row.actor_id is None:
-            return "–"
-        return link_to(User(pk=row.actor_id, email=row.actor_email), row.actor_email) if row.actor_email else "unknown"
-
-    @admin.display(description="Way")
-    def way(self, row: Change) -> str:
-        """Through which door, and from where."""
-        return f"{row.via} {row.address}".strip()
-
-    @admin.display(description="Columns")
-    def columns(self, row: Change) -> str:
-        """Which were changed; all of them when it was made or removed."""
-        names = list(row.changes)
-        return ", ".join(names) if row.action == "update" and len(names) <= 4 else f"{len(names)}"
