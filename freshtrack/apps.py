@@ -14,6 +14,7 @@ class FrameConfig(AppConfig):
     def ready(self) -> None:
         register(checks.runtime_login_obeys_row_security, Tags.database)
         register(checks.public_url_is_https, Tags.security, deploy=True)
+        register(checks.identity_providers_can_be_asked, Tags.security)
 
 
 class StaffConfig(AdminConfig):

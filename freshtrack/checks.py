@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.db import connections
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def runtime_login_obeys_row_security(*, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
@@ -38,3 +41,23 @@ def public_url_is_https(**kwargs: Any) -> list[CheckMessage]:
             id="freshtrack.E001",
         )
     ]
+
+
+def identity_providers_can_be_asked(**kwargs: Any) -> list[CheckMessage]:
+    """A mistake in OIDC_ISSUERS would refuse everybody, or believe somebody in between."""
+    return [
+        Error(
+            f"OIDC_ISSUERS has an entry that can't be used: {issuer or 'no issuer'}.",
+            hint="Write https://issuer.example/path=audience, the issuer exactly as in its tokens.",
+            id="freshtrack.E002",
+        )
+        for issuer, audiences in settings.OIDC_ISSUERS.items()
+        if not _is_safe(issuer) or len(issuer) > 300 or not all(audiences)
+    ]
+
+
+def _is_safe(address: str) -> bool:
+    parts = urlsplit(address)
+    return bool(parts.hostname) and (
+        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    )

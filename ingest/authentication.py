@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from organizations import secrets
+from organizations import secrets, security_events
 from organizations.models import ApiKey
 from organizations.tenancy import acting_as_system
 
@@ -57,13 +57,12 @@ class KeyCache:
 def _find(digest: str) -> Sender | None:
     now = timezone.now()
     with acting_as_system("ingest authentication"):
-        key = (
-            ApiKey.objects.usable(at=now)
-            .select_related("organization")
-            .filter(hash=digest, organization__deleted_at=None)
-            .first()
-        )
+        key = ApiKey.objects.select_related("organization").filter(hash=digest, organization__deleted_at=None).first()
         if key is None:
+            return None
+        if not key.is_usable(at=now):
+            # A gateway that was forgotten, or somebody who found an old key: its organization should know.
+            security_events.note_use_of(key, organization=key.organization, at=now)
             return None
         if key.last_used_at is None or now - key.last_used_at > _LAST_USED_RESOLUTION:
             ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)

@@ -12,8 +12,9 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from organizations import secrets
-from organizations.models import AccessToken, Membership, Organization, User
+from organizations import authentication, throttling
+from organizations.models import AccessToken, Membership, Organization, TokenScope, User
+from organizations.oidc.tokens import Claims
 from organizations.scoped_views import membership_of
 from organizations.tenancy import acting_as_system
 
@@ -49,6 +50,10 @@ class Grant:
     membership: Membership = field(compare=False, repr=False)
     token_id: UUID | None = None
     session_key: str | None = None
+    # Another issuer's token ends by itself, in seconds since 1970.
+    expires_at: float | None = None
+    # A token for reading opens a screen; it takes charge of nothing.
+    may_write: bool = True
 
 
 def bearer_of(scope: Any) -> str | None:
@@ -76,13 +81,42 @@ def is_same_origin(scope: Any) -> bool:
     return bool(origin.rstrip("/") == settings.PUBLIC_URL or urlsplit(origin).netloc == headers.get(b"host"))
 
 
-def admit(*, slug: str, bearer: str | None, session_user: Any, session_key: str | None, same_origin: bool) -> Grant:
-    """Who is it, and which organization? Blocks: call it in a thread. Opens its own transactions.
+def claims_of(bearer: str | None, *, address: str) -> Claims | None:
+    """What another issuer's token says; None for other credentials. May take seconds, and uses no database.
 
     Raises Refused.
     """
-    with acting_as_system("live"):
-        user, token_id = _person(bearer, session_user if same_origin else None)
+    if bearer is None:
+        return None
+    try:
+        return authentication.claims_of(bearer)
+    except authentication.IssuerUnavailable as error:
+        raise Refused(TRY_AGAIN, str(error.detail)) from error
+    except authentication.BadBearer as bad:
+        raise _refused(bad, address=address) from bad
+
+
+def admit(
+    *,
+    slug: str,
+    bearer: str | None,
+    claims: Claims | None = None,
+    session_user: Any,
+    session_key: str | None,
+    same_origin: bool,
+    address: str = "",
+) -> Grant:
+    """Who is it, and which organization? `claims` are what claims_of said of the bearer.
+
+    Blocks: call it in a thread. Opens its own transactions. Raises Refused.
+    """
+    access = None
+    if bearer is not None:
+        user, access = _person(bearer, claims, slug=slug, address=address)
+    elif same_origin and session_user is not None and session_user.is_authenticated:
+        user = session_user
+    else:
+        raise Refused(WHO_ARE_YOU, "Sign in first.")
     membership = membership_of(user, slug)
     if membership is None:
         raise Refused(NO_SUCH_ORGANIZATION, "You have no organization with this name.")
@@ -93,20 +127,29 @@ def admit(*, slug: str, bearer: str | None, session_user: Any, session_key: str 
         role=membership.role,
         sites=_sites(membership.site_ids),
         membership=membership,
-        token_id=token_id,
-        session_key=None if token_id else session_key,
+        token_id=access.token.pk if access and access.token else None,
+        session_key=None if access else session_key,
+        expires_at=access.expires_at if access else None,
+        may_write=access is None or TokenScope.WRITE in access.scopes,
     )
 
 
-def _person(bearer: str | None, session_user: Any) -> tuple[User, UUID | None]:
-    if bearer is not None:
-        token = AccessToken.objects.select_related("user").filter(hash=secrets.digest(bearer)).first()
-        if token is None or not token.is_usable(at=timezone.now()) or not token.user.is_active:
-            raise Refused(WHO_ARE_YOU, "This token is unknown, expired or revoked.")
-        return token.user, token.pk
-    if session_user is None or not session_user.is_authenticated:
-        raise Refused(WHO_ARE_YOU, "Sign in first.")
-    return session_user, None
+def _person(bearer: str, claims: Claims | None, *, slug: str, address: str) -> tuple[User, authentication.Access]:
+    now = timezone.now()
+    try:
+        user, access = authentication.person_of(bearer, claims, at=now)
+    except authentication.BadBearer as bad:
+        if bad.token is not None:
+            authentication.tell_of_use(bad.token, slug=slug, at=now)
+        raise _refused(bad, address=address) from bad
+    if TokenScope.READ not in access.scopes:
+        raise Refused(NOT_YOURS, "This token may not read.")
+    return user, access
+
+
+def _refused(bad: authentication.BadBearer, *, address: str) -> Refused:
+    wait = throttling.bad_credentials(address)
+    return Refused(TOO_MANY, f"Too many attempts. Try again in {wait} s.") if wait else Refused(WHO_ARE_YOU, str(bad))
 
 
 def ended(grants: Iterable[Grant]) -> dict[Grant, int]:
@@ -131,8 +174,10 @@ def ended(grants: Iterable[Grant]) -> dict[Grant, int]:
         )
     over: dict[Grant, int] = {}
     for grant in grants:
-        if (grant.token_id and grant.token_id not in tokens) or (
-            grant.session_key and grant.session_key not in sessions
+        if (
+            (grant.token_id and grant.token_id not in tokens)
+            or (grant.session_key and grant.session_key not in sessions)
+            or (grant.expires_at is not None and grant.expires_at <= now.timestamp())
         ):
             over[grant] = WHO_ARE_YOU
         elif members.get(grant.membership_id) != (grant.role, grant.sites):

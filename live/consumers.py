@@ -53,12 +53,17 @@ class LiveSocket(AsyncWebsocketConsumer):
 
     async def _admit(self) -> None:
         session = self.scope.get("session")
+        bearer = access.bearer_of(self.scope)
+        # In a thread of its own: an issuer that doesn't answer must not hold up the thread that all sockets share.
+        verify = sync_to_async(access.claims_of, thread_sensitive=False)
         grant = await sync_to_async(access.admit)(
             slug=self.scope["url_route"]["kwargs"]["organization"],
-            bearer=access.bearer_of(self.scope),
+            bearer=bearer,
+            claims=await verify(bearer, address=self._address),
             session_user=self.scope.get("user"),
             session_key=getattr(session, "session_key", None),
             same_origin=access.is_same_origin(self.scope),
+            address=self._address,
         )
         # Joined before the snapshot is taken: what happens meanwhile waits behind it and nothing falls between.
         self.grant = grant
@@ -154,6 +159,8 @@ def acknowledge(grant: access.Grant, *, alert_id: Any, note: Any, address: str) 
     """Acknowledge an alert over the socket; returns the error's code or None. Opens its own transaction."""
     if not permissions.member_may(grant.membership, "alerts.acknowledge"):
         return "permission_denied"
+    if not grant.may_write:
+        return "insufficient_scope"
     if not isinstance(alert_id, str) or not isinstance(note, str) or len(note) > 2000:
         return "invalid"
     try:

@@ -242,6 +242,10 @@ class ApiKey(OwnedModel):
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
 
+    def is_usable(self, *, at: Any) -> bool:
+        """Neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > at)
+
 
 class TokenScope(models.TextChoices):
     """What a personal access token may do, within what its person may."""

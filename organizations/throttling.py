@@ -8,6 +8,8 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import SimpleRateThrottle, UserRateThrottle
 
+from organizations.accounts import limits
+
 
 class PerUser(UserRateThrottle):
     """RATE_PER_USER requests in a minute, counted in Redis over all processes; off while Redis is away (cache.py)."""
@@ -48,3 +50,12 @@ class LookingUp(_Named):
     """RATE_LOOK_UP attempts with the links of invitations."""
 
     scope = "look_up"
+
+
+def bad_credentials(address: str) -> int:
+    """Count a wrong bearer from this address. Returns 0, or beyond RATE_BAD_CREDENTIALS the seconds to wait.
+
+    Only wrong ones are counted and refused by it: whoever shares the address and has a good one doesn't notice.
+    """
+    rate = limits.rate_of(str(api_settings.DEFAULT_THROTTLE_RATES["bad_credentials"]))
+    return limits.spend("bad credentials", limits.network_of(address), rate)

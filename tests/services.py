@@ -35,7 +35,7 @@ FOREIGN = (
     *("TELNYX_API_BASE", "TELNYX_API_KEY", "TELNYX_FROM", "TELNYX_PUBLIC_KEY", "TTS_API_BASE"),
     *("STRIPE_API_BASE", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "VAPID_PRIVATE_KEY", "OIDC_ISSUERS"),
     *("S3_ENDPOINT_URL", "HEARTBEAT_URL", "TSA_URL", "BEHIND_PROXY", "SSL_REDIRECT", "RATE_PER_USER", "DATABASE_POOL"),
-    *("RATE_SIGN_IN", "RATE_ACCOUNT_MAIL", "SIGN_IN_MISTAKES", "OPENID_PROVIDERS"),
+    *("RATE_BAD_CREDENTIALS", "RATE_SIGN_IN", "RATE_ACCOUNT_MAIL", "SIGN_IN_MISTAKES", "OPENID_PROVIDERS"),
     *("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"),
     *("APPLE_CLIENT_ID", "APPLE_KEY_ID", "APPLE_TEAM_ID", "APPLE_PRIVATE_KEY"),
 )
@@ -62,6 +62,7 @@ class Services:
             # Tests sign in hundreds of times from one address; those about limits set their own.
             "RATE_SIGN_IN": "6000/min",
             "RATE_ACCOUNT_MAIL": "600/hour",
+            "RATE_BAD_CREDENTIALS": "6000/min",
         }
 
     def stop(self) -> None:

@@ -88,6 +88,7 @@ class Supervisor:
             # The demonstration's organizations are on a plan without limits that a visitor could meet.
             "RATE_PER_USER": given.get("RATE_PER_USER") or "6000/min",
             "RATE_SIGN_IN": given.get("RATE_SIGN_IN") or "600/min",
+            "RATE_BAD_CREDENTIALS": given.get("RATE_BAD_CREDENTIALS") or "6000/min",
             "SIGN_IN_MISTAKES": given.get("SIGN_IN_MISTAKES") or "60",
             "RATE_ACCOUNT_MAIL": given.get("RATE_ACCOUNT_MAIL") or "600/hour",
         }

@@ -14,7 +14,7 @@ from django.utils import timezone
 from alerts.models import Alert
 from ingest.authentication import KeyCache
 from notifications.models import Notification, NotificationStatus
-from organizations.authentication import user_of_token
+from organizations.authentication import BadBearer, person_of
 from organizations.models import AccessToken, ApiKey, Change, User
 from sensors.models import SensorStatus
 from tests.admin.conftest import Customer, page, text_of
@@ -78,12 +78,13 @@ def test_a_revoked_key_opens_nothing(do: Do, customer: Customer) -> None:
 
 def test_a_revoked_token_opens_nothing(office: Client, staff: User, customer: Customer) -> None:
     _, token = key_and_token(customer)
-    assert user_of_token(customer.token_secret) == customer.person
+    assert person_of(customer.token_secret, None, at=timezone.now())[0] == customer.person
     address = page(AccessToken, "change", token.pk).removesuffix("change/") + "revoke_this/"
     office.get(address)
     assert fresh(token).revoked_at is None
     office.post(address, {"_form_submitted": "True"})
-    assert user_of_token(customer.token_secret) is None
+    with pytest.raises(BadBearer):
+        person_of(customer.token_secret, None, at=timezone.now())
     with as_system():
         entry = LogEntry.objects.get(object_id=str(token.pk))
     assert (entry.user_id, entry.get_change_message()) == (staff.pk, "Revoked.")
