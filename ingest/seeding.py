@@ -102,7 +102,7 @@ def _account(email: str, name: str, known: Secrets, *, staff: bool = False) -> S
     people.keep_sign_in_address(user=user)
     token = known.get("token")
     if not token or not AccessToken.objects.filter(user=user, hash=secrets.digest(token), revoked_at=None).exists():
-        _, token = secrets.issue_token(user=user, name="Demo")
+        _, token = secrets.issue_token(user=user, name="Demo", at=timezone.now())
     return {"user": user, "email": email, "password": password, "token": token}
 
 
@@ -110,7 +110,9 @@ def _key(organization: Organization, known: str | None, *, by: User) -> str:
     keys = ApiKey.objects.for_organization(organization)
     if known and keys.filter(hash=secrets.digest(known), revoked_at=None).exists():
         return known
-    _, key = secrets.issue_key(organization=organization, name="Demo gateways", scopes=["ingest"], by=by)
+    _, key = secrets.issue_key(
+        organization=organization, name="Demo gateways", scopes=["ingest"], by=by, at=timezone.now()
+    )
     return key
 
 

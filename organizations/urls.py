@@ -3,15 +3,18 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from organizations.views import account, changes, invitations, members, organizations
+from organizations.views import account, changes, invitations, members, organizations, secrets
 
 router = SimpleRouter()
 router.register("members", members.Members, basename="member")
 router.register("invitations", invitations.Invitations, basename="invitation")
+router.register("api-keys", secrets.ApiKeys, basename="api-key")
 router.register("audit-events", changes.AuditEvents, basename="audit-event")
 
 urlpatterns = [
     path("me/", account.Me.as_view(), name="me"),
+    path("me/access-tokens/", secrets.AccessTokens.as_view(), name="access-tokens"),
+    path("me/access-tokens/<uuid:token>/", secrets.OneAccessToken.as_view(), name="access-token"),
     path("me/invitations/", account.OwnInvitations.as_view(), name="own-invitations"),
     path("me/invitations/<uuid:invitation>/accept/", account.AcceptOwnInvitation.as_view(), name="accept-own"),
     path("invitations/look-up/", invitations.LookUpInvitation.as_view(), name="look-up-invitation"),

@@ -221,7 +221,7 @@ class NotificationFactory(Rows):
 def token_of(user: User, *, name: str = "Test", **fields: Any) -> str:
     """A usable personal access token."""
     with as_system():
-        token, secret = secrets.issue_token(user=user, name=name)
+        token, secret = secrets.issue_token(user=user, name=name, at=timezone.now())
         AccessToken.objects.filter(pk=token.pk).update(**fields) if fields else None
     return secret
 
@@ -229,6 +229,8 @@ def token_of(user: User, *, name: str = "Test", **fields: Any) -> str:
 def key_of(organization: Organization, *, scopes: tuple[str, ...] = ("ingest",), **fields: Any) -> str:
     """A usable API key."""
     with as_system():
-        key, secret = secrets.issue_key(organization=organization, name="Gateway", scopes=list(scopes), by=None)
+        key, secret = secrets.issue_key(
+            organization=organization, name="Gateway", scopes=scopes, by=None, at=timezone.now()
+        )
         ApiKey.objects.filter(pk=key.pk).update(**fields) if fields else None
     return secret

@@ -30,6 +30,8 @@ ELSEWHERE_IN_THE_API = {
     "schema/": "everybody: it holds no data",
     "docs/": "everybody: it holds no data",
     "me/": "the signed-in person, about themselves",
+    "me/access-tokens/": "the signed-in person: their own",
+    "me/access-tokens/{token}/": "the signed-in person: their own",
     "me/invitations/": "the signed-in person: what was sent to their verified addresses",
     "me/invitations/{invitation}/accept/": "the signed-in person with the verified address",
     "invitations/look-up/": "whoever has the link",

@@ -48,11 +48,13 @@ SYSTEM_SCOPE: Final[dict[str, set[str]]] = {
     "organizations/authentication.py": {"sign-in"},
     "organizations/management/commands/rotate_secret_key.py": {"sign-in"},
     "organizations/purging.py": {"purge"},
+    "organizations/oidc/people.py": {"sign-in"},
     "organizations/scoped_views.py": {"sign-in"},
     "organizations/staff.py": {"admin"},
     "organizations/views/account.py": {"own account"},
     "organizations/views/invitations.py": {"invitation"},
     "organizations/views/organizations.py": {"founding", "own account"},
+    "organizations/views/secrets.py": {"own account"},
     "sensors/tasks.py": {"sweep"},
 }
 

@@ -148,6 +148,7 @@ BODIES: Final[dict[str, Callable[[Ids], dict[str, Any]]]] = {
     "post members/{pk}/make-owner/": _nothing,
     "post invitations/": lambda ids: {"email": "new@example.com", "role": "staff", "sites": [ids["sites"]]},
     "post invitations/{pk}/resend/": _nothing,
+    "post api-keys/": lambda ids: {"name": "Gateway 2"},
     "post sites/": lambda ids: {"name": "New site"},
     "put sites/{pk}/": lambda ids: {"name": "Renamed"},
     "patch sites/{pk}/": lambda ids: {"name": "Renamed"},
