@@ -92,15 +92,22 @@ class MailingAdapter(AccountAdapter):
                 at=timezone.now(),
             )
 
-    def add_message(self, request: HttpRequest, level: int, message_template: str | None = None, *rest: Any) -> None:
+    def add_message(
+        self,
+        request: HttpRequest,
+        level: int,
+        message_template: str | None = None,
+        message_context: dict[str, Any] | None = None,
+        *rest: Any,
+        **more: Any,
+    ) -> None:
         """Nothing to show: the app asks. But where allauth says that a code was sent and sent none, it would be seen.
 
         That is when somebody asks for another code for an address that has an account: its owner hears of that as well.
         """
-        words = rest[0] if rest else None
-        if message_template == _CODE_SENT and words and not getattr(request, _PROMISED, False):
-            self.send_mail("account/email/account_already_exists", words["email"], {})
-        super().add_message(request, level, message_template, *rest)
+        if message_template == _CODE_SENT and message_context and not getattr(request, _PROMISED, False):
+            self.send_mail("account/email/account_already_exists", message_context["email"], {})
+        super().add_message(request, level, message_template, message_context, *rest, **more)
 
     def _link(self, context: dict[str, Any]) -> str:
         """Where the code can be handed in without typing it."""
