@@ -9,10 +9,15 @@ from typing import Any
 
 from allauth.account.admin import EmailAddressAdmin
 from allauth.account.models import EmailAddress
+from allauth.mfa.base.internal.flows import delete_dangling_recovery_codes
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django_celery_beat import admin as beat
@@ -24,7 +29,8 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter, ChoicesCheckboxFilter
+from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from organizations.staff import ReadOnlyAdmin, StaffAdmin
@@ -35,6 +41,10 @@ for model in [model for model in admin.site._registry if model._meta.app_label =
     admin.site.unregister(model)
 
 for model in (PeriodicTask, ClockedSchedule, CrontabSchedule, IntervalSchedule, SolarSchedule, Group, EmailAddress):
+    admin.site.unregister(model)
+
+# allauth shows keys of sessions, secrets of second factors and what providers gave us. Providers stand in settings.
+for model in (Authenticator, UserSession, SocialAccount, SocialApp, SocialToken):
     admin.site.unregister(model)
 
 
@@ -127,6 +137,71 @@ class AddressAdmin(EmailAddressAdmin, StaffAdmin):
     def name_of(self, row: EmailAddress) -> str:
         """The address."""
         return str(row.email)
+
+
+class OfAPerson(ReadOnlyAdmin):
+    """What somebody signs in with. Only a superuser touches that of staff."""
+
+    list_select_related = ("user",)
+    list_filter = (("user", AutocompleteSelectFilter),)
+    search_fields = ("user__email", "user__name")
+    ordering = ("-pk",)
+
+    def name_of(self, row: Any) -> str:
+        """Whose it is."""
+        return f"{row.user.email} ({row.pk})"
+
+    def carry_out(self, request: HttpRequest, rows: Any, operation: Any, *, done: str) -> None:
+        """A member of staff can't weaken another's account."""
+        mine = rows if request.user.is_superuser else rows.filter(user__is_staff=False, user__is_superuser=False)
+        super().carry_out(request, mine, operation, done=done)
+
+
+@admin.register(UserSession)
+class SessionAdmin(OfAPerson):
+    """Browsers that are signed in. Never their keys: who has one is signed in as well."""
+
+    list_display = (linked("user"), "ip", "user_agent", moment("created_at", "Since"), age("last_seen_at", "Last seen"))
+    list_display_links = None
+    fieldsets = (
+        (None, {"fields": (linked("user"), "ip", "user_agent", moment("created_at"), moment("last_seen_at"))}),
+    )
+    actions = ("end",)
+
+    @action(description="Sign out", permissions=["action"])
+    def end(self, request: HttpRequest, queryset: QuerySet[UserSession]) -> None:
+        """At once; open sockets follow within seconds."""
+        self.carry_out(request, queryset, lambda row: row.end(), done="Signed out")
+
+
+@admin.register(Authenticator)
+class SecondFactorAdmin(OfAPerson):
+    """Authenticator apps, passkeys, recovery codes: that they are there, not what is in them."""
+
+    list_display = (linked("user"), "type", moment("created_at", "Since"), age("last_used_at", "Last used"))
+    list_filter = (("type", ChoicesCheckboxFilter), ("user", AutocompleteSelectFilter))
+    fieldsets = ((None, {"fields": (linked("user"), "type", moment("created_at"), moment("last_used_at"))}),)
+    actions = ("remove",)
+
+    @action(description="Remove (the person lost it, and you made sure who asks)", permissions=["action"])
+    def remove(self, request: HttpRequest, queryset: QuerySet[Authenticator]) -> None:
+        """Signing in asks for it no more. Recovery codes go with the last of the others."""
+        self.carry_out(request, queryset, _remove, done="Removed")
+
+
+def _remove(row: Authenticator) -> None:
+    # A copy, since the log still names the row.
+    Authenticator.objects.filter(pk=row.pk).delete()
+    delete_dangling_recovery_codes(row.user)
+
+
+@admin.register(SocialAccount)
+class ProviderAccountAdmin(OfAPerson):
+    """Who signs in through another identity provider."""
+
+    list_display = (linked("user"), "provider", "uid", age("last_login", "Last used"), moment("date_joined", "Since"))
+    search_fields = ("user__email", "user__name", "uid")
+    fieldsets = ((None, {"fields": (linked("user"), "provider", "uid", moment("last_login"), moment("date_joined"))}),)
 
 
 @admin.register(LogEntry)

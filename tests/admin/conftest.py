@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group
@@ -23,13 +26,15 @@ from django_celery_beat.models import (
 )
 
 from alerts.models import AlertEvent
-from organizations.models import Organization, User
+from organizations import secrets
+from organizations.models import ExternalIdentity, FormerSlug, Organization, SecurityEvent, User
 from organizations.staff import Hidden
 from sensors.models import Gateway, Reading, Sensor
 from tests.factories import (
     NOON,
     AlertFactory,
     ContactMethodFactory,
+    InvitationFactory,
     MembershipFactory,
     NotificationFactory,
     RuleFactory,
@@ -87,9 +92,16 @@ class Customer:
             last_error="SMTPRecipientsRefused: 550 no such user",
         )
         self.contact = ContactMethodFactory(user=self.person)
+        self.link = f"token of {self.person.email}"
+        self.invitation = InvitationFactory(
+            organization=self.organization, invited_by=self.person, hash=secrets.digest(self.link)
+        )
         self.key_secret = key_of(self.organization)
         self.token_secret = token_of(self.person)
         with as_system():
+            SecurityEvent.objects.create(organization=self.organization, kind="invitation_reused", user=self.person)
+            FormerSlug.objects.create(organization=self.organization, slug=f"old-{self.organization.slug}")
+            ExternalIdentity.objects.create(user=self.person, issuer="https://id.example", subject=self.person.email)
             self.gateway = Gateway.objects.create(organization=self.organization, site=self.site, serial="GW-1")
             for event, by in (("opened", None), ("acknowledged", self.person), ("commented", self.person)):
                 AlertEvent.objects.create(organization=self.organization, alert=self.alert, event=event, by=by, at=NOON)
@@ -123,6 +135,9 @@ def machinery(staff: User) -> None:
         CrontabSchedule.objects.create()
         ClockedSchedule.objects.create(clocked_time=NOON)
         SolarSchedule.objects.create(event="sunrise", latitude=52, longitude=13)
+        UserSession.objects.create(user=staff, ip="192.0.2.7", session_key="the key of a session", user_agent="Firefox")
+        Authenticator.objects.create(user=staff, type="totp", data={"secret": "the secret of a phone"})
+        SocialAccount.objects.create(user=staff, provider="acme", uid="1234", extra_data={"email": "sam@example.com"})
         Group.objects.create(name="Support")
         LogEntry.objects.create(
             user=staff,

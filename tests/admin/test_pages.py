@@ -14,7 +14,17 @@ from djstripe.models import APIKey, WebhookEndpoint
 from alerts.models import Alert, AlertRule
 from notifications.models import ContactMethod, Notification
 from organizations import secrets
-from organizations.models import AccessToken, ApiKey, Change, Membership, Organization, User
+from organizations.models import (
+    AccessToken,
+    ApiKey,
+    Change,
+    ExternalIdentity,
+    Invitation,
+    Membership,
+    Organization,
+    SecurityEvent,
+    User,
+)
 from sensors.models import Area, Gateway, Sensor, Site, Unit
 from tests.admin.conftest import Customer, page, text_of
 from tests.factories import PASSWORD, UserFactory, as_system, fresh
@@ -23,10 +33,12 @@ pytestmark = pytest.mark.django_db
 
 MODELS = [pytest.param(model, id=model._meta.label) for model in admin.site._registry]
 # Rows that a state machine, a program or their owner writes.
-READ_ONLY = {"Alert", "Notification", "ApiKey", "AccessToken", "Change", "ContactMethod", "LogEntry"}
+READ_ONLY = {"Alert", "Notification", "ApiKey", "AccessToken", "Change", "ContactMethod", "LogEntry"} | {
+    *("UserSession", "Authenticator", "SocialAccount", "Invitation", "SecurityEvent", "ExternalIdentity")
+}
 OURS = [
     *(Organization, User, Membership, ApiKey, AccessToken, Change, Site, Area, Unit, Gateway, Sensor),
-    *(Alert, AlertRule, Notification, ContactMethod),
+    *(Alert, AlertRule, Notification, ContactMethod, Invitation, SecurityEvent, ExternalIdentity),
 ]
 
 
@@ -49,6 +61,8 @@ def secrets_of(customer: Customer) -> list[str]:
         *(customer.key_secret, secrets.digest(customer.key_secret)),
         *(customer.token_secret, secrets.digest(customer.token_secret)),
         *(PASSWORD, stored, stored.split("$")[-1], stored.split("$")[-1][:6]),
+        *(customer.link, secrets.digest(customer.link), secrets.digest(customer.link)[:6]),
+        *("the key of a session", "the secret of a phone"),
     ]
 
 
