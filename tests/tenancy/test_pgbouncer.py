@@ -96,7 +96,7 @@ class Behind:
             return connection.execute(query.encode()).fetchall()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def behind() -> Iterator[Behind]:
     try:
         executable()
@@ -168,9 +168,11 @@ def test_people_of_two_organizations_take_turns_on_one_connection(behind: Behind
         [behind.stack.database],
     )
     assert connections == [(1,)], "everybody shared it"
+    _remembers_nobody(behind)
 
 
-def test_the_connection_that_everybody_shared_remembers_nobody(behind: Behind) -> None:
+def _remembers_nobody(behind: Behind) -> None:
+    """The connection that everybody shared."""
     names = ("role", "freshtrack.organization", "freshtrack.number", "freshtrack.sites", "freshtrack.actor")
     columns = ", ".join(f"coalesce(current_setting('{name}', true), '')" for name in names)
     assert behind.sql(f"SELECT {columns}") == [("none", "", "", "", "")]
