@@ -12,6 +12,7 @@ import json
 import re
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, cast
+from uuid import UUID
 
 from celery import shared_task
 from django.db import connection
@@ -55,7 +56,7 @@ class Repeatable(generics.GenericAPIView[Any]):
 
     stores_answers: ClassVar[bool] = True
     membership: Membership
-    _promised: IdempotentAnswer | None = None
+    _promised: UUID | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """After the checks of who may, the key.
@@ -79,7 +80,7 @@ class Repeatable(generics.GenericAPIView[Any]):
             created_at=timezone.now(),
         )
         if _promise(wanted):
-            self._promised = wanted
+            self._promised = wanted.pk
             return
         known = IdempotentAnswer.objects.for_organization(wanted.organization).get(user=wanted.user, key=key)
         if known.fingerprint != fingerprint:
@@ -98,12 +99,12 @@ class Repeatable(generics.GenericAPIView[Any]):
         response = super().finalize_response(request, response, *args, **kwargs)
         if self._promised is None:
             return response
+        promised = IdempotentAnswer.objects.filter(pk=self._promised)
         if 200 <= response.status_code < 300:
-            self._promised.status = response.status_code
-            self._promised.body = json.loads(JSONEncoder().encode(response.data))
-            self._promised.save(update_fields=["status", "body"])
+            body = json.loads(JSONEncoder().encode(response.data))
+            promised.update(status=response.status_code, body=body)
         else:
-            self._promised.delete()
+            promised.delete()
         return response
 
 
