@@ -38,6 +38,8 @@ TONES: Final[Mapping[str, str]] = {
     "failed": "warning",
     "dead": "danger",
     "usable": "success",
+    "pending": "info",
+    "accepted": "success",
     "expired": "warning",
     "revoked": "danger",
     "in use": "success",

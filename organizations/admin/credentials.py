@@ -16,7 +16,7 @@ from unfold.decorators import action
 from unfold.forms import BaseDialogForm
 
 from organizations import secrets
-from organizations.models import AccessToken, ApiKey
+from organizations.models import AccessToken, ApiKey, ExternalIdentity
 from organizations.staff import (
     ReadOnlyAdmin,
     hidden_by,
@@ -112,3 +112,19 @@ class AccessTokenAdmin(SecretAdmin):
     def name_of(self, row: AccessToken) -> str:
         """Its name and beginning."""
         return f"{row.name} ({row.prefix}…)"
+
+
+@admin.register(ExternalIdentity)
+class ExternalIdentityAdmin(ReadOnlyAdmin):
+    """Whom other identity providers vouch for (OIDC_ISSUERS). Made at the first sign-in, by a verified address."""
+
+    list_display = (linked("user"), "issuer", "subject", age("last_used_at", "Last used"), moment("created_at"))
+    list_select_related = ("user",)
+    search_fields = ("subject", "issuer", "user__email", "user__name")
+    ordering = ("-pk",)
+    fields = (linked("user"), "issuer", "subject", moment("created_at"), moment("last_used_at"))
+    actions = None
+
+    def name_of(self, row: ExternalIdentity) -> str:
+        """Who, as the issuer knows them."""
+        return f"{row.subject} at {row.issuer}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 from urllib.parse import urlencode
-from zoneinfo import available_timezones
 
 from allauth.account.models import EmailAddress
 from django import forms
@@ -25,11 +24,13 @@ from unfold.contrib.filters.admin import (
 from unfold.decorators import action
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 
-from organizations import membership
-from organizations.models import Membership, Organization, User
+from organizations import founding, invitations, membership
+from organizations.models import RESTRICTABLE, FormerSlug, Invitation, Membership, Organization, Role, User
+from organizations.names import known_zone
 from organizations.staff import (
     Between,
     Figure,
+    ReadOnlyAdmin,
     ReadOnlyInline,
     RowForm,
     StaffAdmin,
@@ -39,7 +40,6 @@ from organizations.staff import (
 )
 from organizations.staff_columns import age, label, labelled, linked, moment
 
-ZONES = available_timezones()
 _UserAdmin: Any = UserAdmin  # its types know no columns that are functions
 
 figures.append(Figure("members", lambda: Membership.objects.current()))
@@ -50,8 +50,7 @@ def known_time_zone(value: str) -> str:
 
     Raises ValidationError for anything else.
     """
-    if value not in ZONES:
-        raise forms.ValidationError("Not a known time zone. Use an IANA name such as Europe/Berlin.")
+    known_zone(value)
     return value
 
 
@@ -119,12 +118,21 @@ class OrganizationAdmin(StaffAdmin):
     search_fields = ("name", "slug", "email")
     search_help_text = "Name, slug or invoice address"
     ordering = ("name", "pk")
-    readonly_fields = ("slug", "number", "in_numbers", moment("created_at"), moment("deleted_at"), "records")
+    readonly_fields = (
+        "slug",
+        "former_slugs",
+        "number",
+        "in_numbers",
+        moment("created_at"),
+        moment("deleted_at"),
+        "records",
+    )
     fieldsets = (
-        (None, {"fields": ("name", "slug", "email", "time_zone")}),
+        (None, {"fields": ("name", "slug", "former_slugs", "email", "time_zone")}),
         ("What it has", {"fields": ("in_numbers", "records")}),
         ("About the row", {"fields": (("number", moment("created_at"), moment("deleted_at")),)}),
     )
+    actions = ("restore",)
     actions_detail = ("add_member",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -159,6 +167,12 @@ class OrganizationAdmin(StaffAdmin):
         parts = ((figure.name, figure_link(row, figure)) for figure in figures)
         return format_html_join("", '<span class="inline-block mr-6">{} {}</span>', parts)
 
+    @admin.display(description="Former slugs")
+    def former_slugs(self, row: Organization) -> str:
+        """Links with these lead to it, and nobody else can have them."""
+        former = FormerSlug.objects.filter(organization=row).exclude(slug=row.slug).order_by("-pk")
+        return ", ".join(former.values_list("slug", flat=True)) or "–"
+
     @admin.display(description="Lists")
     def records(self, row: Organization) -> SafeString:
         """Where else to look."""
@@ -173,6 +187,12 @@ class OrganizationAdmin(StaffAdmin):
         )
         links = ((reverse(f"admin:{page}_changelist"), query, words) for words, page in pages)
         return format_html_join("", '<a href="{}?{}" class="text-link inline-block mr-6">{}</a>', links)
+
+    @action(description="Bring back (within 30 days)", permissions=["change"])
+    def restore(self, request: HttpRequest, queryset: QuerySet[Organization]) -> None:
+        """For an owner who asks us: as the owner's own button does."""
+        now = timezone.now()
+        self.carry_out(request, queryset, lambda row: founding.restore(organization=row, at=now), done="Brought back")
 
     def has_add_member_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who could add a membership. A method, since the theme would look a permission's name up in the database."""
@@ -288,12 +308,24 @@ class PersonAdmin(_UserAdmin, StaffAdmin):
 
 class MembershipForm(RowForm):
     def clean(self) -> dict[str, Any]:
-        """Once at a time."""
+        """Once at a time, and an owner stays."""
         values = super().clean() or self.cleaned_data
         person, organization = values.get("user"), values.get("organization")
         if person and organization and Membership.objects.current().filter(user=person, organization=organization):
             self.add_error("user", "This person is a member already.")
+        if not self.instance._state.adding and "role" in self.changed_data and "role" in values:
+            self._check_role(values["role"])
         return values
+
+    def _check_role(self, role: str) -> None:
+        """As customers are held to it. The lock is the page's until it has answered."""
+        membership.lock(self.instance.organization_id)
+        before = Membership.objects.get(pk=self.instance.pk)
+        try:
+            if role != Role.OWNER:
+                membership.owner_stays_without(before)
+        except membership.LastOwner as refusal:
+            self.add_error("role", str(refusal))
 
 
 @admin.register(Membership)
@@ -306,6 +338,7 @@ class MembershipAdmin(StaffAdmin):
         "person",
         linked("organization"),
         labelled("role"),
+        "sites",
         age("created_at", "Since"),
         moment("ended_at", "Ended"),
     )
@@ -317,8 +350,8 @@ class MembershipAdmin(StaffAdmin):
     list_select_related = ("organization", "user")
     search_fields = ("user__email", "user__name", "organization__name", "organization__slug")
     ordering = ("-pk",)
-    readonly_fields = (moment("created_at", "Since"), moment("ended_at", "Ended"))
-    fields = ("organization", "user", "role", moment("created_at", "Since"), moment("ended_at", "Ended"))
+    readonly_fields = ("sites", moment("created_at", "Since"), moment("ended_at", "Ended"))
+    fields = ("organization", "user", "role", "sites", moment("created_at", "Since"), moment("ended_at", "Ended"))
     actions = ("end",)
 
     def name_of(self, row: Membership) -> str:
@@ -330,6 +363,20 @@ class MembershipAdmin(StaffAdmin):
         """Who."""
         return f"{row.user.name} ({row.user.email})" if row.user.name else row.user.email
 
+    @admin.display(description="Sites")
+    def sites(self, row: Membership) -> str:
+        """How many the member is restricted to."""
+        return "all" if row.site_ids is None else f"{len(row.site_ids)} of them"
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
+        """A role that sees all sites ends a restriction; invitations that it can no longer make are revoked."""
+        if change and obj.role not in RESTRICTABLE and obj.site_ids is not None:
+            obj.site_ids = None
+            obj.save(update_fields=["site_ids", "role"])
+        super().save_model(request, obj, form, change)
+        if change:
+            membership.withdraw_invitations(inviter=obj, at=timezone.now())
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """What has ended stays as it was."""
         over = ["role"] if isinstance(obj, Membership) and obj.ended_at else []
@@ -340,3 +387,42 @@ class MembershipAdmin(StaffAdmin):
         """Sockets and requests are refused within seconds."""
         now = timezone.now()
         self.carry_out(request, queryset, lambda row: membership.leave(membership=row, at=now), done="Ended")
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    """Offers of membership, never their links: whoever has one can look it up."""
+
+    entity = "invitation"
+    list_display = ("email", linked("organization"), labelled("role"), "state", age("created_at"), moment("expires_at"))
+    list_filter = (("role", ChoicesCheckboxFilter), ("organization", AutocompleteSelectFilter))
+    list_select_related = ("organization", "invited_by", "accepted_by")
+    search_fields = ("email", "organization__name", "organization__slug")
+    ordering = ("-pk",)
+    fieldsets = (
+        (None, {"fields": ("email", linked("organization"), labelled("role"), "sites", "state")}),
+        ("Who", {"fields": ((linked("invited_by"), linked("accepted_by")),)}),
+        (
+            "When",
+            {
+                "fields": (
+                    (moment("created_at"), moment("expires_at")),
+                    (moment("accepted_at"), moment("revoked_at")),
+                )
+            },
+        ),
+    )
+
+    def name_of(self, row: Invitation) -> str:
+        """Whom, where."""
+        return f"{row.email} to {row.organization.name}"
+
+    @admin.display(description="State")
+    def state(self, row: Invitation) -> SafeString:
+        """Pending or what became of it."""
+        return label(invitations.state_of(row, at=timezone.now()))
+
+    @admin.display(description="Sites")
+    def sites(self, row: Invitation) -> str:
+        """How many are offered."""
+        return "all" if row.site_ids is None else f"{len(row.site_ids)} of them"

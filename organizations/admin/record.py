@@ -15,7 +15,7 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.sections import TemplateSection
 
-from organizations.models import Change, User
+from organizations.models import Change, SecurityEvent, User
 from organizations.staff import (
     Between,
     ReadOnlyAdmin,
@@ -123,3 +123,22 @@ class ChangeAdmin(ReadOnlyAdmin):
         """Which were changed; all of them when it was made or removed."""
         names = list(row.changes)
         return ", ".join(names) if row.action == "update" and len(names) <= 4 else f"{len(names)}"
+
+
+@admin.register(SecurityEvent)
+class SecurityEventAdmin(ReadOnlyAdmin):
+    """What was tried and refused, as the organization's audit trail tells it."""
+
+    entity = "security_event"
+    list_display = (moment("created_at", "When (UTC)"), linked("organization"), "kind", linked("user"), "detail")
+    list_display_links = None
+    list_filter = (("organization", AutocompleteSelectFilter), ("created_at", Between))
+    list_select_related = ("organization", "user")
+    search_fields = ("kind", "detail", "user__email")
+    ordering = ("-pk",)
+    fields = (moment("created_at", "When (UTC)"), linked("organization"), "kind", linked("user"), "detail")
+    actions = None
+
+    def name_of(self, row: SecurityEvent) -> str:
+        """What, where."""
+        return f"{row.kind} at {row.organization.name}"

@@ -18,7 +18,7 @@ from organizations.authentication import BadBearer, person_of
 from organizations.models import AccessToken, ApiKey, Change, User
 from sensors.models import SensorStatus
 from tests.admin.conftest import Customer, page, text_of
-from tests.factories import NotificationFactory, SiteFactory, as_system, fresh
+from tests.factories import MembershipFactory, NotificationFactory, SiteFactory, as_system, fresh
 
 pytestmark = pytest.mark.django_db
 Do = Callable[..., Any]
@@ -91,6 +91,7 @@ def test_a_revoked_token_opens_nothing(office: Client, staff: User, customer: Cu
 
 
 def test_a_membership_ends_and_stays_on_record(do: Do, office: Client, customer: Customer) -> None:
+    MembershipFactory(organization=customer.organization)
     do("end", customer.membership)
     ended = fresh(customer.membership)
     assert ended.ended_at is not None

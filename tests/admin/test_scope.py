@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,11 +11,12 @@ from django.contrib.auth.models import Permission
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.test import Client, RequestFactory
+from django.utils import timezone
 
-from organizations.models import Change, Membership, Role, User
+from organizations.models import Change, Membership, Organization, Role, User
 from sensors.models import Site
 from tests.admin.conftest import Customer, page, text_of
-from tests.factories import PASSWORD, SiteFactory, UserFactory, as_system, fresh
+from tests.factories import PASSWORD, MembershipFactory, SiteFactory, UserFactory, as_system, fresh
 
 pytestmark = pytest.mark.django_db
 
@@ -163,8 +165,40 @@ def test_search_finds_customers_people_and_sensors(office: Client, customer: Cus
 
 
 def test_a_role_that_staff_give_is_logged(office: Client, staff: User, customer: Customer) -> None:
+    MembershipFactory(organization=customer.organization)
     response = office.post(page(Membership, "change", customer.membership.pk), {"role": Role.VIEWER})
     assert response.status_code == 302, text_of(response)
     with as_system():
         change = Change.objects.filter(entity="membership").latest("id")
     assert (change.actor_id, change.changes["role"]) == (staff.pk, {"before": "owner", "after": "viewer"})
+
+
+def test_staff_leave_an_owner_too(office: Client, do: Any, customer: Customer) -> None:
+    address = page(Membership, "change", customer.membership.pk)
+    refused = office.post(address, {"role": Role.VIEWER})
+    assert refused.status_code == 200
+    assert "An organization needs an owner." in text_of(refused)
+    assert "An organization needs an owner." in text_of(do("end", customer.membership))
+    assert (fresh(customer.membership).role, fresh(customer.membership).ended_at) == (Role.OWNER, None)
+
+
+def test_a_role_that_sees_all_sites_ends_a_restriction(office: Client, customer: Customer) -> None:
+    member = MembershipFactory(organization=customer.organization, role=Role.STAFF, site_ids=[customer.site.pk])
+    assert "1 of them" in text_of(office.get(page(Membership, "change", member.pk)))
+    assert office.post(page(Membership, "change", member.pk), {"role": Role.ADMIN}).status_code == 302
+    assert (fresh(member).role, fresh(member).site_ids) == (Role.ADMIN, None)
+
+
+def test_invitations_of_a_member_whom_staff_lower_are_revoked(office: Client, customer: Customer) -> None:
+    MembershipFactory(organization=customer.organization)
+    office.post(page(Membership, "change", customer.membership.pk), {"role": Role.VIEWER})
+    assert fresh(customer.invitation).revoked_at is not None
+
+
+def test_staff_bring_an_organization_back(do: Any, customer: Customer) -> None:
+    deleted = {30: "deleted too long ago", 1: "Brought back: 1 organization."}
+    for days, words in deleted.items():
+        with as_system():
+            Organization.objects.update(deleted_at=timezone.now() - timedelta(days=days))
+        assert words in text_of(do("restore", customer.organization))
+    assert fresh(customer.organization).deleted_at is None

@@ -14,7 +14,7 @@ PATH: Final = "docs/permissions.md"
 
 class Command(BaseCommand):
     help = f"Writes {PATH} from the permission table. Needs no database. Repeatable."
-    requires_system_checks: list[str] = []  # type: ignore[assignment]
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         """The whole file."""
