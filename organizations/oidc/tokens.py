@@ -17,6 +17,7 @@ LONGEST: Final = 8 * 1024
 # Clocks of two well-kept servers differ by less.
 LEEWAY_S: Final = 30
 LONGEST_SUBJECT: Final = 255
+LATEST: Final = 253_402_300_799  # the end of the year 9999
 # RFC 9068 and RFC 7519; others, such as logout tokens, come from the same issuer and mean something else.
 _TYPES: Final = (None, "jwt", "at+jwt", "application/at+jwt")
 
@@ -108,6 +109,8 @@ def _claims(issuer: str, said: dict[str, Any]) -> Claims:
     subject = said["sub"]
     if not subject.strip() or len(subject) > LONGEST_SUBJECT or "\0" in subject:
         raise BadToken("This token's subject can't be one.")
+    if not isinstance(said["exp"], int | float) or said["exp"] > LATEST:
+        raise BadToken("This token's end can't be one.")
     # Some issuers write the word: any text would count as true.
     verified = said.get("email_verified") is True or said.get("email_verified") == "true"
     return Claims(
