@@ -14,6 +14,8 @@ class FrameConfig(AppConfig):
     def ready(self) -> None:
         register(checks.runtime_login_obeys_row_security, Tags.database)
         register(checks.public_url_is_https, Tags.security, deploy=True)
+        register(checks.rates_are_rates, Tags.security)
+        register(checks.openid_providers_are_complete, Tags.security)
         register(checks.identity_providers_can_be_asked, Tags.security)
 
 

@@ -1,5 +1,6 @@
 """What must agree before we run: system checks with an id and a hint."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,3 +62,35 @@ def _is_safe(address: str) -> bool:
     return bool(parts.hostname) and (
         parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
     )
+
+
+def rates_are_rates(**kwargs: Any) -> list[CheckMessage]:
+    """A limit that can't be read would be found by the first person who signs in."""
+    return [
+        Error(
+            f"{name} is {getattr(settings, name)!r}, which is no rate.",
+            hint="Write a number and sec, min, hour or day, for example 10/min.",
+            id="freshtrack.E004",
+        )
+        for name in ("RATE_SIGN_IN", "RATE_ACCOUNT_MAIL")
+        if not re.fullmatch(r"\s*[1-9]\d*\s*/\s*[smhd][a-z]*\s*", getattr(settings, name))
+    ]
+
+
+def openid_providers_are_complete(**kwargs: Any) -> list[CheckMessage]:
+    """Each can say who somebody is: one that is reached without encryption could be anybody."""
+    providers = settings.OPENID_PROVIDERS
+    names = [provider.get("id") for provider in providers]
+    problems = [
+        f"{provider.get('id') or 'A provider'} needs {what}."
+        for provider in providers
+        for what, wrong in (
+            ("an id of small letters, digits and hyphens", not re.fullmatch(r"[a-z0-9-]+", provider.get("id") or "")),
+            ("another id", names.count(provider.get("id")) > 1 or provider.get("id") in ("google", "apple")),
+            ("a client_id", not provider.get("client_id")),
+            ("an issuer, an address that begins with https://", not _is_safe(provider.get("issuer") or "")),
+        )
+        if wrong
+    ]
+    hint = 'OPENID_PROVIDERS is a list like [{"id": "acme", "issuer": "https://login.acme.example", "client_id": "…"}].'
+    return [Error(f"OPENID_PROVIDERS: {problem}", hint=hint, id="freshtrack.E005") for problem in problems]
