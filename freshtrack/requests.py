@@ -28,6 +28,11 @@ def begin(proposed: str = "") -> str:
     return request_id
 
 
+def go_back(request_id: str) -> None:
+    """Return to what was being done before `begin`."""
+    _current.set(request_id)
+
+
 class RequestIdMiddleware:
     """Works for sync and async stacks, so that Django doesn't switch threads for it."""
 

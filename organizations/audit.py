@@ -55,7 +55,7 @@ def events_of(rows: Iterable[Change]) -> list[dict[str, Any]]:
 
 def _people(ids: set[UUID]) -> dict[UUID, User]:
     """Members, past ones included; row-level security hides everybody else."""
-    return User.objects.in_bulk(ids) if ids else {}
+    return User.objects.only("pk", "email", "name").in_bulk(ids) if ids else {}
 
 
 def _actor(row: Change, people: dict[UUID, User]) -> dict[str, Any] | None:
