@@ -122,6 +122,12 @@ class OrganizationScoped(Repeatable, Versioned):
         )
         self._in_scope = True
 
+    def check_permissions(self, request: Request) -> None:
+        """A method that the address doesn't have is refused as that, whatever the role."""
+        if request.user.is_authenticated and not hasattr(self, str(request.method).lower()):
+            self.http_method_not_allowed(request)
+        super().check_permissions(request)
+
     def get_queryset(self) -> QuerySet[Any]:
         """The view's queryset, of this organization and of the member's sites only."""
         if getattr(self, "swagger_fake_view", False):

@@ -96,6 +96,10 @@ class TrueOrFalseFilter(filters.BooleanFilter):  # type: ignore[misc]
 
     field_class = _TrueOrFalse
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Instead of a list of choices, which forgets what it doesn't know.
+        super().__init__(*args, widget=forms.TextInput, **kwargs)
+
 
 class ChoicesFilter(filters.MultipleChoiceFilter):  # type: ignore[misc]
     """One of several choices: `?status=open&status=acknowledged`. An unknown one is refused."""
