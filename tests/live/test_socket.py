@@ -14,7 +14,8 @@ from django.test import Client
 from django.utils import timezone
 
 from live.routing import sockets
-from organizations.models import AccessToken, Membership, Role, User
+from organizations import founding
+from organizations.models import AccessToken, Membership, Organization, Role, User
 from tests.factories import (
     AlertFactory,
     MembershipFactory,
@@ -166,8 +167,17 @@ def lower_role() -> None:
         Membership.objects.update(role=Role.VIEWER)
 
 
+@sync_to_async
+def delete_organizations() -> None:
+    with as_system():
+        for organization in Organization.objects.all():
+            founding.delete(organization=organization, at=timezone.now())
+
+
 @pytest.mark.parametrize(
-    ("happens", "code"), [(revoke_tokens, 4401), (lower_role, 4403)], ids=["token revoked", "role lowered"]
+    ("happens", "code"),
+    [(revoke_tokens, 4401), (lower_role, 4403), (delete_organizations, 4403)],
+    ids=["token revoked", "role lowered", "organization deleted"],
 )
 async def test_an_open_screen_is_closed_within_five_seconds(happens: Any, code: int) -> None:
     sensor, token = await cooler()
@@ -187,6 +197,22 @@ async def test_a_removed_member_is_shown_out() -> None:
     await screen.next("snapshot")
     await end_membership(member.user)
     assert await screen.close_code() == 4403
+
+
+@sync_to_async
+def rename(organization: Organization) -> None:
+    with as_system():
+        founding.change(organization=organization, slug="another-name")
+
+
+async def test_a_former_slug_opens_the_same_screen() -> None:
+    sensor, token = await cooler()
+    old = sensor.organization.slug
+    await rename(sensor.organization)
+    for slug in (old, "another-name"):
+        screen = await Screen(slug, token).open()
+        assert len((await screen.next("snapshot"))["units"]) == 1
+        await screen.disconnect()
 
 
 async def test_ping_is_answered_and_nonsense_gets_an_error() -> None:
