@@ -143,8 +143,8 @@ class OfAPerson(ReadOnlyAdmin):
     """What somebody signs in with. Only a superuser touches that of staff."""
 
     list_select_related = ("user",)
-    list_filter = (("user", AutocompleteSelectFilter),)
-    search_fields = ("user__email", "user__name")
+    list_filter: tuple[Any, ...] = (("user", AutocompleteSelectFilter),)
+    search_fields: tuple[str, ...] = ("user__email", "user__name")
     ordering = ("-pk",)
 
     def name_of(self, row: Any) -> str:

@@ -71,8 +71,8 @@ def spend(name: str, who: str, rate: Rate) -> int:
     """
     key = _key(name, who)
     now = time.time()
-    cache.add(f"{key}:end", now + rate.seconds, rate.seconds)
-    cache.add(key, 0, rate.seconds)
+    if cache.add(key, 0, rate.seconds):
+        cache.set(f"{key}:end", now + rate.seconds, rate.seconds)
     if _increase(key) <= rate.amount:
         return 0
     end: float = cache.get(f"{key}:end", now + 1)
@@ -81,12 +81,11 @@ def spend(name: str, who: str, rate: Rate) -> int:
 
 def lock_of(account: str, address: str) -> int:
     """For how many seconds this account can't be signed in to from this address; 0: not locked. Note [Soft locks]."""
-    now = time.time()
     pair = _pair(account, address)
-    until: float = cache.get(_key("locked", pair), 0.0)
-    if until <= now and not cache.get(_key("known", pair), False):
-        until = cache.get(_key("locked", _account(account)), 0.0)
-    return max(0, math.ceil(until - now))
+    here, known, everywhere = _key("locked", pair), _key("known", pair), _key("locked", _account(account))
+    found = cache.get_many([here, known, everywhere])
+    until: float = max(found.get(here, 0.0), 0.0 if known in found else found.get(everywhere, 0.0))
+    return max(0, math.ceil(until - time.time()))
 
 
 def mistaken(account: str, address: str) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from allauth.socialaccount.providers.apple import views as apple
 from allauth.socialaccount.providers.google import views as google
 from allauth.socialaccount.providers.openid_connect import views as openid
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, JsonResponse
 from django.urls import path
 
+from freshtrack import errors
 
-def not_offered(request: HttpRequest) -> None:
+
+def not_offered(request: HttpRequest) -> JsonResponse:
     """allauth would sign in whoever brings an identity token, without asking whether this browser wanted one."""
-    raise Http404
+    return errors.not_found(request, Http404())
 
 
 # allauth's own lists have pages for signing in as well, which look like nothing of ours and have no limits.
