@@ -5,8 +5,7 @@
 # others end in _FILE and mean something else (SSL_CERT_FILE).
 set -eu
 
-for name in SECRET_KEY DATABASE_URL MIGRATION_DATABASE_URL REDIS_URL EMAIL_URL STRIPE_SECRET_KEY \
-  GOOGLE_CLIENT_SECRET APPLE_PRIVATE_KEY OPENID_PROVIDERS; do
+for name in SECRET_KEY DATABASE_URL MIGRATION_DATABASE_URL REDIS_URL EMAIL_URL STRIPE_SECRET_KEY GOOGLE_CLIENT_SECRET APPLE_PRIVATE_KEY OPENID_PROVIDERS; do
   eval "value=\${$name:-} file=\${${name}_FILE:-}"
   # shellcheck disable=SC2154 # eval sets both
   [ -n "$file" ] || continue
