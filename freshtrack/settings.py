@@ -325,6 +325,9 @@ SESSION_COOKIE_NAME = "sessionid" if HTTPS else f"sessionid_{PORT}"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 CSRF_FAILURE_VIEW = "freshtrack.errors.csrf_failure"
 
+# Three years satisfy the longest of the regimes: school food and vaccines (21 CFR 117.315 asks for two).
+AUDIT_KEEP_MONTHS = env.int("AUDIT_KEEP_MONTHS", default=36)
+
 # --- security ---------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = HTTPS and env.bool("SSL_REDIRECT", default=True)
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]  # probes come over plain HTTP from inside
@@ -401,6 +404,8 @@ SPECTACULAR_SETTINGS = {
         "UnitKindEnum": "sensors.models.UnitKind",
         "SiteKindEnum": "sensors.models.SiteKind",
         "RoleEnum": "organizations.models.Role",
+        "TokenScopeEnum": "organizations.models.TokenScope",
+        "KeyScopeEnum": "organizations.serializers.secrets.KEY_SCOPES",
         "ContactKindEnum": "notifications.models.ContactKind",
     },
 }
