@@ -1,66 +1,126 @@
-import { Button, NativeSelect, SegmentedControl, useMantineColorScheme } from '@mantine/core'
+import { Button, SegmentedControl, useMantineColorScheme } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useNavigate } from '@tanstack/react-router'
+import { Link, useNavigate, useParams } from '@tanstack/react-router'
+import { lazy, Suspense } from 'react'
+import classes from '@/features/account/Account.module.css'
+import { OwnInvitations } from '@/features/organization/OwnInvitations'
+import { ROLES } from '@/features/organization/roles'
 import { meQuery, signOut } from '@/features/session/queries'
-import { useMember } from '@/shared/member'
+import type { Me } from '@/shared/api/types'
 import { type Scale, setScale, useScale } from '@/shared/preferences'
-import { DataList } from '@/shared/ui/DataList'
 import { Page } from '@/shared/ui/Page'
 import { Panel } from '@/shared/ui/Panel'
-import { Trouble } from '@/shared/ui/states'
+import { Loading, Trouble } from '@/shared/ui/states'
 import { useTitle } from '@/shared/ui/useTitle'
-import classes from './AccountRoute.module.css'
+import { Outside } from '../Outside'
+import pageClasses from './AccountRoute.module.css'
+import { NotFound } from './Fallbacks'
 
-/** Who I am here, how I like to read, and the way out. */
+// Seldom opened, and with what makes QR codes and passkeys in it.
+const Sections = lazy(() => import('./AccountSections'))
+
+const SECTIONS = { '': 'Profile', security: 'Security', sessions: 'Devices', tokens: 'Tokens' } as const
+export type Section = keyof typeof SECTIONS
+
+/** The own account, inside the frame of an organization. */
 export function AccountRoute() {
-  const { organization, organizationName, role } = useMember()
+  const { section = '', org } = useParams({ strict: false })
   const me = useQuery(meQuery).data
-  const client = useQueryClient()
-  const navigate = useNavigate()
-  const leaving = useMutation({
-    mutationFn: () => signOut(client),
-    onSuccess: () => navigate({ to: '/sign-in' }),
-  })
-  useTitle('Account')
+  if (!me) return null
+  if (!Object.hasOwn(SECTIONS, section)) return <NotFound />
+  return <Account me={me} section={section as Section} org={org} />
+}
+
+/** The same for who is on no organization's pages, or has none. */
+export function OwnAccountRoute() {
   return (
-    <Page title="Account" above={organizationName}>
-      <Panel title="You">
-        <DataList
-          facts={[
-            { term: 'Name', value: me?.name || '–' },
-            { term: 'E-mail', value: me?.email },
-            { term: 'Role', value: <span className={classes.role}>{role}</span> },
-            { term: 'Organization', value: organizationName },
-          ]}
-        />
-        {me && me.memberships.length > 1 && (
-          <NativeSelect
-            className={classes.switch}
-            label="Switch organization"
-            value={organization}
-            onChange={(event) => void navigate({ to: '/o/$org', params: { org: event.currentTarget.value } })}
-            data={me.memberships.map(({ org }) => ({ value: org.slug, label: org.name }))}
-          />
-        )}
-      </Panel>
-      <Preferences />
-      <Panel title="Session">
-        {leaving.error && <Trouble error={leaving.error} />}
-        <Button variant="default" loading={leaving.isPending} onClick={() => leaving.mutate()}>
-          Sign out
-        </Button>
-      </Panel>
+    <Outside>
+      <AccountRoute />
+    </Outside>
+  )
+}
+
+function Account({ me, section, org }: { me: Me; section: Section; org: string | undefined }) {
+  useTitle(section ? `${SECTIONS[section]} · Account` : 'Account')
+  return (
+    <Page title="Account" above={me.name || undefined} below={me.email}>
+      <Tabs section={section} org={org} />
+      {section === '' && <Begin />}
+      <Suspense
+        fallback={
+          <Panel>
+            <Loading rows={5} />
+          </Panel>
+        }
+      >
+        <Sections me={me} section={section} />
+      </Suspense>
+      {section === '' && <End me={me} />}
     </Page>
   )
 }
 
+function Tabs({ section, org }: { section: Section; org: string | undefined }) {
+  return (
+    <nav aria-label="Account">
+      <ul className={classes.tabs}>
+        {(Object.keys(SECTIONS) as Section[]).map((each) => {
+          const rest = { className: classes.tab, 'aria-current': each === section ? ('page' as const) : undefined }
+          const words = SECTIONS[each]
+          return (
+            <li key={each}>
+              {org && each && (
+                <Link to="/o/$org/account/$section" params={{ org, section: each }} {...rest}>
+                  {words}
+                </Link>
+              )}
+              {org && !each && (
+                <Link to="/o/$org/account" params={{ org }} activeOptions={{ exact: true }} {...rest}>
+                  {words}
+                </Link>
+              )}
+              {!org && each && (
+                <Link to="/account/$section" params={{ section: each }} {...rest}>
+                  {words}
+                </Link>
+              )}
+              {!org && !each && (
+                <Link to="/account" activeOptions={{ exact: true }} {...rest}>
+                  {words}
+                </Link>
+              )}
+            </li>
+          )
+        })}
+      </ul>
+    </nav>
+  )
+}
+
+/** What is done most often stands first: signing out, °C or °F, and joining where one is invited. */
+function Begin() {
+  const navigate = useNavigate()
+  return (
+    <>
+      <OwnInvitations onJoined={(joined) => void navigate({ to: '/o/$org', params: { org: joined } })} />
+      <Preferences />
+    </>
+  )
+}
+
 function Preferences() {
+  const client = useQueryClient()
+  const navigate = useNavigate()
   const scale = useScale()
   const { colorScheme, setColorScheme } = useMantineColorScheme()
+  const leaving = useMutation({
+    mutationFn: () => signOut(client),
+    onSuccess: () => navigate({ to: '/sign-in' }),
+  })
   return (
     <Panel title="On this device">
-      <div className={classes.rows}>
-        <div className={classes.row}>
+      <div className={pageClasses.rows}>
+        <div className={pageClasses.row}>
           <span id="scale">Temperatures in</span>
           <SegmentedControl
             aria-labelledby="scale"
@@ -72,7 +132,7 @@ function Preferences() {
             ]}
           />
         </div>
-        <div className={classes.row}>
+        <div className={pageClasses.row}>
           <span id="scheme">Colours</span>
           <SegmentedControl
             aria-labelledby="scheme"
@@ -85,7 +145,50 @@ function Preferences() {
             ]}
           />
         </div>
+        {leaving.error && <Trouble error={leaving.error} />}
+        <Button
+          className={pageClasses.out}
+          variant="default"
+          loading={leaving.isPending}
+          onClick={() => leaving.mutate()}
+        >
+          Sign out
+        </Button>
       </div>
+    </Panel>
+  )
+}
+
+/** The organizations one is a member of. */
+function End({ me }: { me: Me }) {
+  return (
+    <Panel
+      title="Organizations"
+      flush
+      actions={
+        <Button component={Link} to="/new-organization" variant="default">
+          New organization
+        </Button>
+      }
+    >
+      {me.memberships.length === 0 && <p className={classes.empty}>You aren't a member of one yet.</p>}
+      <ul className={classes.rows}>
+        {me.memberships.map(({ org, role, sites }) => (
+          <li key={org.slug} className={classes.row}>
+            <div className={classes.facts}>
+              <p className={classes.name}>
+                <Link to="/o/$org" params={{ org: org.slug }}>
+                  {org.name}
+                </Link>
+              </p>
+              <p className={classes.about}>
+                {ROLES[role].word}
+                {sites && `, for ${sites.length === 1 ? 'one site' : `${sites.length} sites`}`}
+              </p>
+            </div>
+          </li>
+        ))}
+      </ul>
     </Panel>
   )
 }

@@ -1,12 +1,13 @@
-import { getRouteApi, useRouter } from '@tanstack/react-router'
+import { getRouteApi } from '@tanstack/react-router'
 import { SignInPage } from '@/features/session/SignInPage'
 import { useTitle } from '@/shared/ui/useTitle'
+import { useWayIn } from '../useWayIn'
 
 const route = getRouteApi('/sign-in')
 
 export function SignInRoute() {
-  const router = useRouter()
-  const { next } = route.useSearch()
+  const { next, error } = route.useSearch()
+  const lead = useWayIn(next)
   useTitle('Sign in')
-  return <SignInPage onSignedIn={() => router.history.push(next ?? '/')} />
+  return <SignInPage next={next} refusal={error} onOutcome={lead} />
 }

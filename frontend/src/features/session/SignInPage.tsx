@@ -1,66 +1,67 @@
-import { Button, PasswordInput, TextInput } from '@mantine/core'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { useEffect, useRef } from 'react'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import type { Outcome } from '@/shared/api/accounts'
 import { Problem } from '@/shared/api/client'
-import { Logo } from '@/shared/ui/Logo'
-import { StatusMark } from '@/shared/ui/StatusBadge'
-import { meQuery, signIn } from './queries'
-import classes from './SignInPage.module.css'
+import { Complaint } from '@/shared/ui/Complaint'
+import { Entrance } from './Entrance'
+import classes from './Entrance.module.css'
+import { ProviderSignUp } from './ProviderSignUp'
+import { pendingQuery, startOver } from './queries'
+import { SecondStep } from './SecondStep'
+import { SignInForm } from './SignInForm'
 
-/** Asks for e-mail and password; `onSignedIn` goes where the person wanted to. */
-export function SignInPage({ onSignedIn }: { onSignedIn: () => void }) {
-  const client = useQueryClient()
-  const alert = useRef<HTMLDivElement>(null)
-  const entering = useMutation({
-    mutationFn: signIn,
-    onSuccess: async () => {
-      await client.fetchQuery({ ...meQuery, staleTime: 0 })
-      onSignedIn()
-    },
-  })
-  useEffect(() => {
-    if (entering.error) alert.current?.focus()
-  }, [entering.error])
-
-  const submit = (event: React.FormEvent<HTMLFormElement>) => {
-    event.preventDefault()
-    const form = new FormData(event.currentTarget)
-    entering.mutate({ email: String(form.get('email')).trim(), password: String(form.get('password')) })
-  }
-
-  return (
-    <main className={classes.screen}>
-      <div className={classes.card}>
-        <Logo size={40} />
-        <h1 className={classes.title}>Sign in to FreshTrack</h1>
-        <p className={classes.words}>Every cooler, freezer and vaccine fridge, watched around the clock.</p>
-        {entering.error && (
-          <div ref={alert} role="alert" tabIndex={-1} className={classes.error} data-tone="critical">
-            <StatusMark tone="critical" />
-            {sentence(entering.error)}
-          </div>
-        )}
-        <form onSubmit={submit} className={classes.form}>
-          <TextInput label="E-mail" name="email" type="email" autoComplete="username" required withAsterisk={false} />
-          <PasswordInput
-            label="Password"
-            name="password"
-            autoComplete="current-password"
-            required
-            withAsterisk={false}
-            visibilityToggleButtonProps={{ 'aria-label': 'Show password', tabIndex: 0 }}
-          />
-          <Button type="submit" size="md" fullWidth loading={entering.isPending}>
-            Sign in
-          </Button>
-        </form>
-      </div>
-    </main>
-  )
+interface Props {
+  /** Where the person wanted to go. */
+  next: string | undefined
+  /** What a provider, to which the person was sent, said when it sent them back. */
+  refusal: string | undefined
+  onOutcome: (came: Outcome) => void
 }
 
-function sentence(error: Error): string {
-  if (!(error instanceof Problem)) return 'Something went wrong. Try again.'
-  if (error.status === 403) return 'This page was open for too long. Reload it and sign in again.'
-  return error.message
+const REFUSALS: Record<string, string> = {
+  cancelled: 'You cancelled there. Sign in another way, or try again.',
+  denied: 'It was refused there. Sign in another way, or try again.',
+}
+
+/** Asks who it is, in as many steps as the account needs. */
+export function SignInPage({ next, refusal, onOutcome }: Props) {
+  const client = useQueryClient()
+  const pending = useQuery(pendingQuery).data
+  if (pending?.step === 'mfa_authenticate') {
+    return <SecondStep types={pending.types} onOutcome={onOutcome} onStartOver={() => void startOver(client)} />
+  }
+  if (pending?.step === 'provider_signup') {
+    return (
+      <ProviderSignUp provider={pending.provider} onOutcome={onOutcome} onStartOver={() => void startOver(client)} />
+    )
+  }
+  return (
+    <Entrance
+      title="Sign in to FreshTrack"
+      words="Every cooler, freezer and vaccine fridge, watched around the clock."
+      foot={
+        <>
+          <Link to="/sign-up" search={{ next }}>
+            Create an account
+          </Link>
+          <Link to="/forgot-password">Forgot your password?</Link>
+        </>
+      }
+    >
+      {refusal && (
+        <div className={classes.form}>
+          <Complaint
+            error={
+              new Problem(
+                400,
+                refusal,
+                REFUSALS[refusal] ?? "Signing in there didn't work. Try again, or sign in another way.",
+              )
+            }
+          />
+        </div>
+      )}
+      <SignInForm next={next} onOutcome={onOutcome} />
+    </Entrance>
+  )
 }

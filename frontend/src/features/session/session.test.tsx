@@ -31,7 +31,7 @@ describe('signing in', () => {
     startBackend({ me: null })
     const { user } = openApp('/')
     await signIn(user, 'wrong')
-    expect(await screen.findByRole('alert')).toHaveTextContent('password you specified are not correct')
+    expect(await screen.findByRole('alert')).toHaveTextContent('This address and password don’t belong together.')
     expect(screen.getByRole('button', { name: 'Sign in' })).toBeEnabled()
   })
 

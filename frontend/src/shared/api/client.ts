@@ -18,6 +18,8 @@ export class Problem extends Error {
   readonly requestId: string | null
   /** Seconds after which the server will listen again, if it said so. */
   readonly retryAfter: number | null
+  /** When it was said: `retryAfter` counts from here. */
+  readonly at = Date.now()
 
   constructor(status: number, code: string, detail: string, more: Partial<Details> = {}) {
     super(detail)
@@ -68,6 +70,9 @@ function cookie(name: string): string | null {
   return found ? decodeURIComponent(found.slice(name.length + 1)) : null
 }
 
+/** What forms have to send that leave the app for another page. */
+export const csrfToken = (): string => cookie('csrftoken') ?? ''
+
 const csrf: Middleware = {
   async onRequest({ request }) {
     if (request.method === 'GET' || request.method === 'HEAD') return
@@ -108,7 +113,7 @@ export async function answer<T>(asked: Promise<Answer<T>>): Promise<T> {
   return data as T
 }
 
-interface PageOf<T> {
+export interface PageOf<T> {
   results: T[]
   next?: string | null
 }
