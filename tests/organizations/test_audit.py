@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
+import re
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
@@ -356,11 +361,7 @@ class TestNobodyAltersIt:
     @pytest.mark.django_db(transaction=True)
     def test_neither_the_table_nor_its_months_in_any_role(self, statement: str) -> None:
         SiteFactory()
-        with connection.cursor() as db:
-            db.execute(
-                "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'organizations_change'::regclass"
-            )
-            tables = ["organizations_change", *(name for (name,) in db.fetchall())]
+        tables = months()
         assert len(tables) >= 5
         for role in ("freshtrack_app", "freshtrack_tenant", "freshtrack_system"):
             for table in tables:
@@ -368,3 +369,106 @@ class TestNobodyAltersIt:
                     db.execute(f"SET SESSION AUTHORIZATION freshtrack_app; SET ROLE {role}")
                     with pytest.raises(Exception, match=r"permission denied|row-level security"):
                         db.execute(statement.format(table))
+
+    @pytest.mark.parametrize("role", ["freshtrack_tenant", "freshtrack_system"])
+    @pytest.mark.django_db(transaction=True)
+    def test_nor_empties_or_drops_a_month(self, role: str) -> None:
+        for statement in ("TRUNCATE {}", "DROP TABLE {}", "ALTER TABLE {} DISABLE TRIGGER ALL"):
+            for table in months():
+                with superuser(connection.settings_dict["NAME"]) as db:
+                    db.execute(f"SET SESSION AUTHORIZATION freshtrack_app; SET ROLE {role}")
+                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                        db.execute(statement.format(table))
+
+    def test_the_runtime_login_was_given_reading_and_writing_of_tables_only(self) -> None:
+        """Tests themselves give it TRUNCATE, to clean up: so ask what a new table would give."""
+        with connection.cursor() as db:
+            db.execute(
+                "SELECT DISTINCT privilege_type FROM pg_default_acl, aclexplode(defaclacl) AS acl"
+                " WHERE defaclobjtype = 'r' AND acl.grantee = 'freshtrack_app'::regrole"
+            )
+            assert {name for (name,) in db.fetchall()} == {"SELECT", "INSERT", "UPDATE", "DELETE"}
+
+
+def months() -> list[str]:
+    """The change log and its partitions."""
+    with connection.cursor() as db:
+        db.execute("SELECT relid::regclass::text FROM pg_partition_tree('organizations_change')")
+        return [name for (name,) in db.fetchall()]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestDroppingOldMonths:
+    @pytest.fixture(autouse=True)
+    def old_months(self) -> Iterator[None]:
+        """January and February 2020, with two rows in January."""
+        with as_system(), connection.cursor() as db:
+            db.execute("SELECT freshtrack_make_partitions('organizations_change', '2020-01-01', 2)")
+        with superuser(connection.settings_dict["NAME"]) as superman:
+            superman.execute(
+                "INSERT INTO organizations_change (organization_id, entity, entity_id, action, changes, at)"
+                " SELECT gen_random_uuid(), 'site', n, 'create', '{}', '2020-01-31T23:59:59Z'"
+                " FROM generate_series(1, 2) AS n"
+            )
+            yield
+            superman.execute("DROP TABLE IF EXISTS organizations_change_2020_01, organizations_change_2020_02")
+
+    @pytest.fixture
+    def as_owner(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MIGRATION_DATABASE_URL", self.address("freshtrack_owner"))
+
+    def address(self, login: str) -> str:
+        database = connection.settings_dict
+        return f"postgres://{login}@/{database['NAME']}?host={database['HOST']}"
+
+    def run(self, *arguments: str) -> str:
+        said = io.StringIO()
+        call_command("drop_old_changes", *arguments, stdout=said)
+        return said.getvalue()
+
+    def test_without_being_told_so_it_drops_nothing(self, as_owner: None) -> None:
+        before = months()
+        said = self.run()
+        assert "would drop 2020-01" in said
+        assert "would drop 2020-02" in said
+        assert "Nothing was changed" in said
+        assert months() == before
+
+    def test_says_what_it_dropped(self, as_owner: None) -> None:
+        before = months()
+        said = self.run("--drop").splitlines()
+        assert re.fullmatch(r"dropped 2020-01 \(\d+\.\d MiB\): 2 rows, SHA-256 [0-9a-f]{64}", said[0])
+        assert re.fullmatch(rf"dropped 2020-02 \(.*\): 0 rows, SHA-256 {hashlib.sha256().hexdigest()}", said[1])
+        assert set(before) - set(months()) == {"organizations_change_2020_01", "organizations_change_2020_02"}
+        assert self.run("--drop") == "No month of the change log is older than 36 months.\n"
+
+    def test_keeps_as_long_as_it_is_told_to(self, as_owner: None, settings: Any) -> None:
+        settings.AUDIT_KEEP_MONTHS = 12 * 50
+        assert "No month" in self.run("--drop")
+
+    def test_keeps_ninety_days_whatever_it_is_told(self, as_owner: None, settings: Any) -> None:
+        today = timezone.now().date()
+        with as_system(), connection.cursor() as db:
+            db.execute(
+                "SELECT freshtrack_make_partitions('organizations_change', %s, 8)", [today - timedelta(days=240)]
+            )
+        settings.AUDIT_KEEP_MONTHS = 0
+        self.run("--drop")
+        left = [name[-7:] for name in months() if name[-7:].replace("_", "").isdigit()]
+        oldest = min(left)
+        needed = today - timedelta(days=90)
+        assert oldest <= f"{needed:%Y_%m}"
+        assert oldest >= f"{today - timedelta(days=91 + 31):%Y_%m}", "what may go has gone"
+
+    def test_refuses_the_logins_of_the_application(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MIGRATION_DATABASE_URL", self.address("freshtrack_app"))
+        for arguments in ([], ["--drop"]):
+            with pytest.raises(CommandError, match=r"freshtrack_app may not drop .* MIGRATION_DATABASE_URL"):
+                self.run(*arguments)
+
+    def test_does_not_hold_up_everybody_while_it_waits(self, as_owner: None) -> None:
+        with superuser(connection.settings_dict["NAME"]) as busy, busy.transaction():
+            busy.execute("LOCK TABLE organizations_change IN ACCESS SHARE MODE")
+            with pytest.raises(CommandError, match="Try again at a quieter time"):
+                self.run("--drop")
+        assert "organizations_change_2020_01" in months()
