@@ -6,7 +6,6 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import permissions, status, viewsets
 from rest_framework.decorators import action
@@ -26,7 +25,7 @@ from alerts.serializers import (
 )
 from freshtrack.errors import OutsideYourSites
 from organizations.scoped_views import OrganizationScoped
-from organizations.searching import FilterSet, IdsFilter
+from organizations.searching import FilterSet, IdsFilter, MomentFilter
 
 
 class AlertRules(OrganizationScoped, viewsets.ModelViewSet[AlertRule]):
@@ -63,7 +62,7 @@ class AlertRules(OrganizationScoped, viewsets.ModelViewSet[AlertRule]):
 
 
 class AlertFilter(FilterSet):
-    opened_after = filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gt")
+    opened_after = MomentFilter(field_name="opened_at", lookup_expr="gt")
     area = IdsFilter(field_name="unit__area_id")
     sensor = IdsFilter(field_name="sensor__public_id")
 

@@ -81,10 +81,11 @@ class Conventions(AutoSchema):
 
     def _errors(self) -> set[int]:
         changes = self.method in ("POST", "PUT", "PATCH", "DELETE")
-        errors = set(_ALWAYS)
+        # `problems` of a view: what it answers beyond what can be seen from outside.
+        errors = {*_ALWAYS, *getattr(self.view, "problems", ())}
         if self._get_parameters() or changes:
             errors.add(400)
-        if AllowAny not in self.view.permission_classes:
+        if self.view.permission_classes and AllowAny not in self.view.permission_classes:
             errors |= {401, 403}
         if "{" in self.path:
             errors.add(404)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
@@ -99,6 +100,23 @@ class TrueOrFalseFilter(filters.BooleanFilter):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Instead of a list of choices, which forgets what it doesn't know.
         super().__init__(*args, widget=forms.TextInput, **kwargs)
+
+
+class _Moment(filters.IsoDateTimeFilter.field_class):  # type: ignore[misc, name-defined]
+    """Django's own takes years and zones that PostgreSQL doesn't know."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        """Raises ValidationError for what isn't a moment from 1900 to 9998."""
+        moment: datetime | None = super().to_python(value)
+        if moment is not None and not 1900 <= moment.year < 9999:
+            raise forms.ValidationError("Give a moment from this or the last century.", code="invalid")
+        return moment and moment.astimezone(UTC)
+
+
+class MomentFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]
+    """A date with time and zone, such as 2026-11-20T12:00:00Z."""
+
+    field_class = _Moment
 
 
 class ChoicesFilter(filters.MultipleChoiceFilter):  # type: ignore[misc]

@@ -23,7 +23,7 @@ from organizations.changes import Cursor, NotACursor
 from organizations.exports import ROWS_A_PAGE, CsvRenderer, Row, download
 from organizations.models import Change
 from organizations.scoped_views import OrganizationScoped
-from organizations.searching import ChoicesFilter, FilterSet, IdsFilter
+from organizations.searching import ChoicesFilter, FilterSet, IdsFilter, MomentFilter
 from organizations.serializers.changes import AuditEventSerializer, CatchUpSerializer
 
 
@@ -79,8 +79,8 @@ class AuditFilter(FilterSet):
     action = ChoicesFilter(choices=[(name, name) for name in ("create", "update", "delete")])
     via = _Text()
     site = IdsFilter(method="of_site")
-    after = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
-    before = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
+    after = MomentFilter(field_name="at", lookup_expr="gte")
+    before = MomentFilter(field_name="at", lookup_expr="lt")
 
     class Meta:
         model = Change

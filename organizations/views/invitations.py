@@ -124,6 +124,8 @@ def accepting(request: Request) -> Iterator[None]:
 class AcceptInvitation(APIView):
     """Join an organization with the link from the e-mail."""
 
+    problems = (404,)
+
     def get_throttles(self) -> list[BaseThrottle]:
         """As for looking one up."""
         return [*super().get_throttles(), LookingUp()]
@@ -146,6 +148,7 @@ class LookUpInvitation(APIView):
 
     authentication_classes = ()
     permission_classes = ()
+    problems = (404,)
 
     def get_throttles(self) -> list[BaseThrottle]:
         """By address: nobody is known yet."""
