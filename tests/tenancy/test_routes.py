@@ -66,9 +66,9 @@ class Caller:
         before = transaction.savepoint()
         kind = {} if call.method == "get" else {"format": "json"}
         response = getattr(self.client, call.method)(path, query or body, **kind)
+        response.said = b"".join(response).decode()  # downloads are read as they come
         transaction.savepoint_rollback(before)
-        response.text = b"".join(response).decode()
-        assert response.status_code < 500, f"{call}: {response.status_code} {response.text}"
+        assert response.status_code < 500, f"{call}: {response.status_code} {response.said}"
         return response
 
 
@@ -80,7 +80,7 @@ def check(call: Call, response: Any, expected: int | None) -> None:
     """None: it succeeds, or the state of things is against it."""
     status = response.status_code
     good = status == expected if expected else 200 <= status < 300 or status in REFUSED_BY_STATE.get(str(call), ())
-    assert good, f"{call}: {status}, not {expected or 'success'}: {response.text[:500]}"
+    assert good, f"{call}: {status}, not {expected or 'success'}: {response.said[:500]}"
 
 
 def requests(variants: set[str]) -> Iterator[tuple[Call, str]]:
@@ -136,7 +136,7 @@ def test_for_a_stranger_the_organization_does_not_exist(who: str, ours: Customer
     for call, _ in requests({OWN}):
         response = caller.ask(call, ours.organization.slug, ours.here, ours.here)
         check(call, response, 404)
-        assert OURS not in response.text, call
+        assert OURS not in response.said, call
 
 
 def test_a_deleted_organization_is_gone(ours: Customer) -> None:
@@ -157,8 +157,8 @@ def test_each_role_may_do_what_the_table_says(role: str, ours: Customer) -> None
         response = caller.ask(call, ours.organization.slug, ours.here, ours.here)
         check(call, response, None if member_may(member, call.action) else 403)
         if str(call) in matrix.LISTS_OF_PLACES and response.status_code == 200:
-            assert HERE in response.text, call
-            assert THERE in response.text, call
+            assert HERE in response.said, call
+            assert THERE in response.said, call
 
 
 @pytest.mark.parametrize("role", [Role.OWNER, Role.STAFF])
@@ -182,9 +182,32 @@ def test_members_of_some_sites_find_nothing_of_the_others(role: str, ours: Custo
         response = caller.ask(call, ours.organization.slug, ids, body_ids)
         expected = {OWN: None, ELSEWHERE: 404, SMUGGLED: 400}[variant]
         check(call, response, expected if member_may(member, call.action) else 403)
-        assert THERE not in response.text, f"{call} ({variant})"
+        assert THERE not in response.said, f"{call} ({variant})"
         if str(call) in matrix.LISTS_OF_PLACES and response.status_code == 200:
-            assert HERE in response.text, call
+            assert HERE in response.said, call
+
+
+@pytest.mark.parametrize("restricted", [False, True], ids=["whole organization", "one site"])
+@pytest.mark.parametrize("role", [*RESTRICTABLE, Role.ADMIN, Role.OWNER])
+def test_exports_follow_the_same_table(role: str, restricted: bool, ours: Customer) -> None:
+    if restricted and role not in RESTRICTABLE:
+        return
+    member = ours.member(role, restricted=restricted)
+    stranger = by(MembershipFactory(role=Role.OWNER))
+    exports = [call for call in CALLS if call.method == "get" and _is_exported(call)]
+    assert [str(call) for call in exports if "{" not in call.route.name] != []
+    for call in exports:
+        response = by(member).ask(call, ours.organization.slug, ours.here, ours.here, format="csv")
+        check(call, response, None if member_may(member, call.action) else 403)
+        assert (OURS in response.said) == (response.status_code == 200), call
+        assert not restricted or THERE not in response.said, call
+        response = stranger.ask(call, ours.organization.slug, ours.here, ours.here, format="csv")
+        check(call, response, 404)
+        assert OURS not in response.said, call
+
+
+def _is_exported(call: Call) -> bool:
+    return any(renderer.format == "csv" for renderer in getattr(call.route.view, "renderer_classes", ()))
 
 
 # --- another organization's member, with our ids under their own address -------------------------------------------
@@ -201,7 +224,7 @@ def test_ids_of_another_organization_are_unknown(role: str, ours: Customer) -> N
         response = caller.ask(call, theirs.organization.slug, ids, body_ids)
         expected = {OWN: None, ELSEWHERE: 404, SMUGGLED: 400}[variant]
         check(call, response, expected if member_may(member, call.action) else 403)
-        assert OURS not in response.text, f"{call} ({variant})"
+        assert OURS not in response.said, f"{call} ({variant})"
         assert variant != SMUGGLED or _leaves_no_hint(caller, call, theirs, response, ours.here), call
 
 
@@ -220,7 +243,7 @@ def _is_id(value: str) -> bool:
 
 
 def _without_ids(response: Any, ids: Ids) -> tuple[int, dict[str, Any]]:
-    text = response.text
+    text = response.said
     for value in ids.values():
         text = text.replace(value, "…")
     body = json.loads(text)
@@ -235,26 +258,30 @@ def test_filters_by_foreign_ids_find_nothing(restricted: bool, ours: Customer) -
     else:
         asking, foreign, mark = customer("Rivals"), ours.here, OURS
     caller = by(asking.member(Role.MANAGER if restricted else Role.OWNER, restricted=restricted))
+    entitled = by(ours.owner)
     asked = 0
     for call in CALLS:
         if call.method != "get" or "{" in call.route.name:
             continue
-        for name, value in _filters(call, foreign):
+        for name, value in _filters(call, foreign, mark):
             answers = [
                 caller.ask(call, asking.organization.slug, {}, {}, **{name: wanted})
                 for wanted in (value, str(uuid.uuid4()) if _is_id(value) else "nobody has this")
             ]
-            assert mark not in answers[0].text, f"{call} ?{name}="
-            assert HERE not in answers[0].text, f"{call} ?{name}="
+            assert mark not in answers[0].said, f"{call} ?{name}="
+            assert HERE not in answers[0].said, f"{call} ?{name}="
             asked += 1
             first, second = (_without_ids(answer, foreign) for answer in answers)
             assert first[0] == second[0], f"{call} ?{name}="
             if "results" in first[1]:
                 assert first[1]["results"] == second[1]["results"] == [], f"{call} ?{name}="
+            # The filter works: whose it is finds it.
+            found = entitled.ask(call, ours.organization.slug, {}, {}, **{name: value})
+            assert found.json()["results"] != [], f"{call} ?{name}={value}"
     assert asked > 10
 
 
-def _filters(call: Call, foreign: Ids) -> Iterator[tuple[str, str]]:
+def _filters(call: Call, foreign: Ids, mark: str) -> Iterator[tuple[str, str]]:
     """Each filter of a list that takes an id or words, with what another has."""
     values = {
         "site": foreign["sites"],
@@ -263,7 +290,7 @@ def _filters(call: Call, foreign: Ids) -> Iterator[tuple[str, str]]:
         "sensor": foreign["sensors"],
         "rule": foreign["alert-rules"],
         "serial": foreign["serial"],
-        "search": THERE,
+        "search": mark,
         "object_id": foreign["units"],
         "about": f"alert:{foreign['alerts']}",
     }

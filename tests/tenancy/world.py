@@ -58,8 +58,8 @@ def customer(mark: str = "") -> Customer:
     organization = OrganizationFactory(name=f"{mark} Ltd")
     owner = MembershipFactory(organization=organization, user__name=f"{mark} owner")
     whole = _of_the_organization(organization, mark=mark)
-    here = {**whole, **_of_a_site(organization, mark=f"{mark}{HERE}")}
-    there = {**whole, **_of_a_site(organization, mark=f"{mark}{THERE}")}
+    here = {**whole, **_of_a_site(organization, mark=f"{mark} {HERE}")}
+    there = {**whole, **_of_a_site(organization, mark=f"{mark} {THERE}")}
     return Customer(organization, here, there, owner)
 
 
@@ -84,11 +84,15 @@ def _of_a_site(organization: Organization, *, mark: str) -> Ids:
     sensor = SensorFactory(unit=unit, serial=f"{mark}-{unit.pk}", name=f"{mark} sensor")
     gateway = GatewayFactory(site=site, serial=f"{mark}-gateway-{unit.pk}")
     rule = RuleFactory(organization=organization, site=site, name=f"{mark} rule")
-    alert = AlertFactory(unit=unit, rule=rule, rule_name=f"{mark} rule")
+    for place in ({"area": area}, {"unit": unit}):
+        RuleFactory(organization=organization, name=f"{mark} rule", **place)
+    alert = AlertFactory(unit=unit, sensor=sensor, rule=rule, rule_name=f"{mark} rule")
     colleague = MembershipFactory(
         organization=organization, role=Role.STAFF, site_ids=[site.pk], user__name=f"{mark} colleague"
     )
-    notification = NotificationFactory(organization=organization, site_id=site.pk, subject=f"{mark} is too warm")
+    notification = NotificationFactory(
+        organization=organization, site_id=site.pk, subject=f"{mark} is too warm", about=f"alert:{alert.pk}"
+    )
     with as_system():
         Reading.objects.create(
             sensor=sensor,
