@@ -44,8 +44,7 @@ def words_in(stack: Stack, to: str) -> str:
 
 
 def test_from_signing_up_to_two_factors_and_too_many_guesses() -> None:
-    with running_stack(env={"RATE_SIGN_IN": "10/min"}) as stack, ExitStack() as until:
-        stack.start("web", "worker")
+    with running_stack(env={"RATE_SIGN_IN": "10/min"}, processes=("web", "worker")) as stack, ExitStack() as until:
         app = App(stack, until)
         assert app.call("POST", "auth/signup", email="chef@example.com", password=NEW, name="Chef").status_code == 401
         code = code_in(words_in(stack, "chef@example.com"))
