@@ -94,9 +94,10 @@ def in_state(state: str, *, at: datetime) -> Q:
 def invite(*, email: str, role: str, sites: Collection[UUID] | None, by: Membership, at: datetime) -> Invitation:
     """Offer membership to an address; the link is sent to it and is nowhere else to be had. Call inside a transaction.
 
-    An earlier invitation of the same address is revoked. Raises NotAllowed, AlreadyMember.
+    An earlier invitation of the same address is revoked. Raises NotAMember, NotAllowed, AlreadyMember.
     """
     organization = membership.lock(by.organization_id)
+    by = membership.current(by)
     membership.may_manage(by, roles=(role,))
     members = Membership.objects.current().for_organization(organization)
     if members.filter(user__email__iexact=email).exists():
@@ -121,10 +122,11 @@ def invite(*, email: str, role: str, sites: Collection[UUID] | None, by: Members
 def resend(*, invitation: Invitation, by: Membership, at: datetime) -> Invitation:
     """Send a new link with a new time; the old link is dead. In the name of who does it. Call inside a transaction.
 
-    Raises NotAllowed, and Used or Revoked if it isn't open any more.
+    Raises NotAMember, NotAllowed, and Used or Revoked if it isn't open any more.
     """
     membership.lock(invitation.organization_id)
     invitation = Invitation.objects.select_related("organization").get(pk=invitation.pk)
+    by = membership.current(by)
     membership.may_manage(by, roles=(invitation.role,))
     if invitation.accepted_at is not None:
         raise Used("This invitation was accepted already.", invitation=invitation)
@@ -142,11 +144,11 @@ def resend(*, invitation: Invitation, by: Membership, at: datetime) -> Invitatio
 def revoke(*, invitation: Invitation, by: Membership, at: datetime) -> None:
     """Make the link worthless. Twice is the same as once. Call inside a transaction.
 
-    Raises NotAllowed, and Used if the person joined already.
+    Raises NotAMember, NotAllowed, and Used if the person joined already.
     """
     membership.lock(invitation.organization_id)
     invitation = Invitation.objects.get(pk=invitation.pk)
-    membership.may_manage(by, roles=(invitation.role,))
+    membership.may_manage(membership.current(by), roles=(invitation.role,))
     if invitation.accepted_at is not None:
         raise Used("This invitation was accepted already. Remove the member instead.", invitation=invitation)
     if invitation.revoked_at is None:

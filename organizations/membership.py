@@ -85,7 +85,7 @@ def change(
     make are revoked. Raises NotAllowed, OwnRole, NotAMember, LastOwner, Unrestricted.
     """
     lock(membership.organization_id)
-    by, membership = _current(by), _current(membership)
+    by, membership = current(by), current(membership)
     new_role = role or membership.role
     may_manage(by, roles=(membership.role, new_role))
     if membership.pk == by.pk and (new_role != membership.role or not isinstance(sites, Unchanged)):
@@ -115,7 +115,7 @@ def hand_over(*, to: Membership, by: Membership, step_down: bool, at: datetime) 
     Twice is the same as once. Raises NotAllowed, NotAMember.
     """
     lock(to.organization_id)
-    by, to = _current(by), _current(to)
+    by, to = current(by), current(to)
     if not member_may(by, "organization.transfer"):
         raise NotAllowed("Only an owner can hand ownership on.")
     to = _given(to, role=Role.OWNER, at=at)
@@ -131,7 +131,7 @@ def remove(*, membership: Membership, by: Membership, at: datetime) -> None:
     Raises NotAllowed, OwnRole, LastOwner.
     """
     lock(membership.organization_id)
-    by = _current(by)
+    by = current(by)
     membership = Membership.objects.get(pk=membership.pk)
     may_manage(by, roles=(membership.role,))
     if membership.pk == by.pk:
@@ -162,8 +162,11 @@ def lock(organization_id: UUID) -> Organization:
     return Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
 
 
-def _current(membership: Membership) -> Membership:
-    """The membership as it is now, under the lock."""
+def current(membership: Membership) -> Membership:
+    """The membership as it is now. Call with the organization's row locked: somebody may have changed it meanwhile.
+
+    Raises NotAMember if it has ended.
+    """
     row = Membership.objects.select_related("organization").get(pk=membership.pk)
     if row.ended_at is not None:
         raise NotAMember("This membership has ended.")

@@ -95,7 +95,9 @@ class OrganizationScoped(Repeatable, Versioned):
         if isinstance(exc, Moved):
             path = self.request.get_full_path()
             there = path.replace(f"/orgs/{exc.old}/", f"/orgs/{exc.new}/", 1)
-            return Response({"slug": exc.new}, status=status.HTTP_308_PERMANENT_REDIRECT, headers={"Location": there})
+            # Not to be remembered: an organization may go back to an old slug, and two memories would be a loop.
+            headers = {"Location": there, "Cache-Control": "no-store"}
+            return Response({"slug": exc.new}, status=status.HTTP_308_PERMANENT_REDIRECT, headers=headers)
         if self._in_scope:
             transaction.set_rollback(True)
         return super().handle_exception(exc)

@@ -493,6 +493,23 @@ class TestAtTheSameMoment:
             assert Membership.objects.filter(organization=organization, user=chef).count() == 1
 
     @pytest.mark.parametrize("attempt", range(5))
+    def test_somebody_who_is_removed_leaves_no_invitation_behind(self, attempt: int) -> None:
+        owner = MembershipFactory()
+        admin = MembershipFactory(organization=owner.organization, role=Role.ADMIN)
+
+        def inviting() -> None:
+            with acting_as_system("tests"):
+                invitations.invite(email="back@example.com", role="admin", sites=None, by=admin, at=timezone.now())
+
+        def removing() -> None:
+            with acting_as_system("tests"):
+                membership.remove(membership=admin, by=owner, at=timezone.now())
+
+        assert at_once(inviting, removing) in (["done", "done"], ["done", "not_a_member"])
+        with as_system():
+            assert not Invitation.objects.pending(at=timezone.now()).exists()
+
+    @pytest.mark.parametrize("attempt", range(5))
     def test_two_invitations_of_one_address_leave_one_open(self, attempt: int) -> None:
         inviters = [MembershipFactory(role=Role.ADMIN)]
         inviters.append(MembershipFactory(role=Role.ADMIN, organization=inviters[0].organization))

@@ -254,6 +254,7 @@ class TestChanging:
         moved = client.get(f"{ORGS}old-name/sites/?page_size=1&search=a%20b")
         assert moved.status_code == 308
         assert moved["Location"] == f"{ORGS}new-name/sites/?page_size=1&search=a%20b"
+        assert moved["Cache-Control"] == "no-store"
         followed = client.get(moved["Location"].partition("?")[0])
         assert (followed.status_code, len(followed.json()["results"])) == (200, 1)
         posted = client.post(f"{ORGS}old-name/sites/", {"name": "New"}, format="json")

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from alerts.models import Alert, AlertEvent, RuleState
 from freshtrack.celery import app
-from organizations import founding, purging
+from organizations import founding, purging, slugs
 from organizations.models import Change, FormerSlug, IdempotentAnswer, Membership, Organization, SecurityEvent
 from organizations.owned import OwnedModel
 from sensors.models import Gateway, Reading, Sensor, Site
@@ -77,6 +77,15 @@ class TestWhatRemains:
         assert purging.purge() == 1
         assert set(left_of(gone)) == {"organizations_change"}
         assert left_of(neighbour) == before
+
+    def test_its_address_is_free_again(self) -> None:
+        gone = filled(deleted_at=timezone.now() - LONG_AGO, slug="blue-fish")
+        with as_system():
+            assert slugs.free(among=["blue-fish", "old-blue-fish", "new-fish"]) == ["new-fish"]
+        purging.purge()
+        with as_system():
+            assert slugs.free(among=["blue-fish", "old-blue-fish"]) == ["blue-fish", "old-blue-fish"]
+            assert not Organization.objects.filter(pk=gone.pk).exists()
 
     def test_the_change_log_says_that_rows_went_and_not_what_stood_in_them(self) -> None:
         gone = filled(deleted_at=timezone.now() - LONG_AGO, name="Secret Kitchen")
