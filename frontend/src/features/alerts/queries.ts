@@ -38,7 +38,13 @@ export const alertsQuery = (organization: string, status: AlertStatus, filters: 
         api.GET('/api/v1/orgs/{organization}/alerts/', {
           params: {
             path: { organization },
-            query: { ...filters, status: [status], page_size: PAGE, cursor: pageParam },
+            query: {
+              site: filters.site,
+              severity: filters.severity && [filters.severity],
+              status: [status],
+              page_size: PAGE,
+              cursor: pageParam,
+            },
           },
           signal,
         }),

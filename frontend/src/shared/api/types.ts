@@ -7,6 +7,19 @@ type Schemas = components['schemas']
 export type Me = Schemas['Me']
 export type Membership = Me['memberships'][number]
 export type Role = Membership['role']
+/** One line of the permission table, docs/permissions.md. */
+export type Action = Membership['permissions'][number]
+export type Organization = Schemas['Organization']
+export type Person = Schemas['Person']
+/** Somebody's place in the organization that is on the screen; a Membership is one's own. */
+export type Colleague = Schemas['Member']
+export type Invitation = Schemas['Invitation']
+/** An invitation as the invited person sees it. */
+export type Offer = Schemas['Offer']
+export type ApiKey = Schemas['ApiKey']
+/** A key with its secret: only the answer that makes it has that. */
+export type NewApiKey = Schemas['NewApiKey']
+export type AuditEvent = Schemas['AuditEvent']
 export type Site = Schemas['Site']
 export type Area = Schemas['Area']
 export type Unit = Schemas['Unit']
