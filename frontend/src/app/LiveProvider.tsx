@@ -1,11 +1,12 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { onAlertMessage } from '@/features/alerts/live'
+import { onOrganizationMessage } from '@/features/organization/live'
 import { meQuery } from '@/features/session/queries'
 import { onUnitMessage } from '@/features/units/live'
 import { LiveConnection, type LiveHandler, type LiveStatus, LiveStatusContext } from '@/shared/live'
 
-const HANDLERS: LiveHandler[] = [onUnitMessage, onAlertMessage]
+const HANDLERS: LiveHandler[] = [onUnitMessage, onAlertMessage, onOrganizationMessage]
 const POLL_EVERY = 10_000
 
 /** The one live connection of an organization: it feeds the query cache, and polls where it can't connect. */

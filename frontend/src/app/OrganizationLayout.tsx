@@ -4,13 +4,19 @@ import { getRouteApi, Outlet } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { AlertToasts } from '@/features/alerts/AlertToasts'
 import { meQuery } from '@/features/session/queries'
+import type { Membership } from '@/shared/api/types'
 import { type Member, MemberContext } from '@/shared/member'
 import { LiveProvider } from './LiveProvider'
-import { NotFound, Starting } from './pages/Fallbacks'
+import { MovedOrganization } from './MovedOrganization'
+import { Starting } from './pages/Fallbacks'
 import { Shell } from './Shell'
 import { useBackToSignIn } from './useBackToSignIn'
 
 const route = getRouteApi('/signed-in/o/$org')
+
+function memberOf({ org, role, sites, permissions }: Membership): Member {
+  return { organization: org.slug, organizationName: org.name, role, sites, permissions }
+}
 
 /** Everything inside one organization: who looks, the live connection, the frame and the toasts. */
 export function OrganizationLayout() {
@@ -18,14 +24,9 @@ export function OrganizationLayout() {
   const me = useQuery(meQuery).data
   useBackToSignIn(me === null)
   const membership = me?.memberships.find((each) => each.org.slug === org)
-  const name = membership?.org.name
-  const role = membership?.role
-  const member = useMemo<Member | null>(
-    () => (name !== undefined && role ? { organization: org, organizationName: name, role } : null),
-    [org, name, role],
-  )
+  const member = useMemo<Member | undefined>(() => membership && memberOf(membership), [membership])
   if (!me) return <Starting />
-  if (!member) return <NotFound />
+  if (!member) return <MovedOrganization key={org} slug={org} />
   return (
     <MemberContext.Provider value={member}>
       <LiveProvider key={org} organization={org}>

@@ -1,17 +1,18 @@
-import { NativeSelect } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { Link, useLocation, useNavigate } from '@tanstack/react-router'
+import { Link } from '@tanstack/react-router'
 import { openAlertsQuery } from '@/features/alerts/queries'
-import type { Me } from '@/shared/api/types'
+import type { Membership } from '@/shared/api/types'
 import { useMember } from '@/shared/member'
-import { IconBell, IconDashboard, IconPerson } from '@/shared/ui/icons'
 import { Logo } from '@/shared/ui/Logo'
 import { useTitleBadge } from '@/shared/ui/useTitle'
 import { ConnectionIndicator } from './ConnectionIndicator'
+import { Navigation } from './Navigation'
+import { OrganizationMenu } from './OrganizationMenu'
+import { RestrictedHint } from './RestrictedHint'
 import classes from './Shell.module.css'
 
 interface Props {
-  memberships: Me['memberships']
+  memberships: readonly Membership[]
   children: React.ReactNode
 }
 
@@ -35,8 +36,11 @@ export function Shell({ memberships, children }: Props) {
         </div>
       </header>
       <nav className={classes.nav} aria-label="Main">
-        {memberships.length > 1 && <OrganizationSwitch memberships={memberships} />}
-        <NavLinks open={open} />
+        <div className={classes.switch}>
+          <OrganizationMenu memberships={memberships} />
+          <RestrictedHint />
+        </div>
+        <Navigation memberships={memberships} open={open} />
         <div className={classes.foot}>
           <ConnectionIndicator />
         </div>
@@ -45,62 +49,5 @@ export function Shell({ memberships, children }: Props) {
         {children}
       </main>
     </div>
-  )
-}
-
-function NavLinks({ open }: { open: number }) {
-  const { organization } = useMember()
-  const { pathname } = useLocation()
-  const base = `/o/${organization}`
-  const links = [
-    {
-      to: '/o/$org',
-      words: 'Dashboard',
-      icon: IconDashboard,
-      current: pathname === base || pathname === `${base}/` || pathname.startsWith(`${base}/units`),
-    },
-    { to: '/o/$org/alerts', words: 'Alerts', icon: IconBell, current: pathname.startsWith(`${base}/alerts`) },
-    { to: '/o/$org/account', words: 'Account', icon: IconPerson, current: pathname === `${base}/account` },
-  ] as const
-  return (
-    <ul className={classes.links}>
-      {links.map(({ to, words, icon: Icon, current }) => (
-        <li key={to}>
-          <Link
-            to={to}
-            params={{ org: organization }}
-            // Which link is current is ours to say: a unit's page belongs to the dashboard.
-            activeOptions={{ exact: true }}
-            className={classes.link}
-            aria-current={current ? 'page' : undefined}
-          >
-            <span className={classes.icon}>
-              <Icon size={22} />
-              {words === 'Alerts' && open > 0 && (
-                <span className={classes.badge} aria-hidden="true">
-                  {open > 99 ? '99+' : open}
-                </span>
-              )}
-            </span>
-            {words}
-            {words === 'Alerts' && open > 0 && <span className="visually-hidden">, {open} open</span>}
-          </Link>
-        </li>
-      ))}
-    </ul>
-  )
-}
-
-function OrganizationSwitch({ memberships }: { memberships: Me['memberships'] }) {
-  const { organization } = useMember()
-  const navigate = useNavigate()
-  return (
-    <NativeSelect
-      className={classes.switch}
-      aria-label="Organization"
-      value={organization}
-      onChange={(event) => void navigate({ to: '/o/$org', params: { org: event.currentTarget.value } })}
-      data={memberships.map(({ org }) => ({ value: org.slug, label: org.name }))}
-    />
   )
 }

@@ -10,18 +10,30 @@ import {
   redirect,
 } from '@tanstack/react-router'
 import type { AlertFilters } from '@/features/alerts/queries'
+import { ACTIONS, type AuditFilters } from '@/features/organization/audit'
+import type { KeyFilters } from '@/features/organization/KeysPage'
 import { meQuery } from '@/features/session/queries'
 import type { DashboardFilters } from '@/features/units/DashboardPage'
 import type { Range } from '@/features/units/queries'
 import { ALERT_STATUS, SEVERITY, UNIT_STATUS } from '@/shared/ui/status'
 import { OrganizationLayout } from './OrganizationLayout'
-import { AccountRoute } from './pages/AccountRoute'
+import { AccountRoute, OwnAccountRoute } from './pages/AccountRoute'
 import { AlertRoute } from './pages/AlertRoute'
 import { AlertsRoute } from './pages/AlertsRoute'
+import { AuditRoute } from './pages/AuditRoute'
 import { DashboardRoute } from './pages/DashboardRoute'
-import { Broken, NoOrganization, NotFound, Starting } from './pages/Fallbacks'
+import { Broken, NotFound, Starting } from './pages/Fallbacks'
+import { InvitationRoute } from './pages/InvitationRoute'
+import { KeysRoute } from './pages/KeysRoute'
+import { LandingRoute } from './pages/LandingRoute'
+import { MembersRoute } from './pages/MembersRoute'
+import { NewOrganizationRoute } from './pages/NewOrganizationRoute'
+import { ForgotPasswordRoute, ResetPasswordRoute } from './pages/PasswordRoutes'
+import { SettingsRoute } from './pages/SettingsRoute'
 import { SignInRoute } from './pages/SignInRoute'
+import { SignUpRoute } from './pages/SignUpRoute'
 import { UnitRoute } from './pages/UnitRoute'
+import { VerifyEmailRoute } from './pages/VerifyEmailRoute'
 
 /** A search value if it is one of those we know: addresses are typed by people too. */
 function known<T extends string>(value: unknown, values: Record<T, unknown>): T | undefined {
@@ -32,20 +44,58 @@ const word = (value: unknown): string | undefined => (typeof value === 'string' 
 
 const root = createRootRouteWithContext<{ client: QueryClient }>()({ component: Outlet })
 
+/** Where to go once signed in: only a path of this app, since `//elsewhere` and `https://…` would lead away. */
+function wanted(search: Record<string, unknown>): { next?: string } {
+  const next = word(search.next)
+  // (Said as undefined, since what is left out would be taken from the address as it is.)
+  return { next: next && /^\/(?![/\\])/.test(next) ? next : undefined }
+}
+
 const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
-  validateSearch: (search): { next?: string } => {
-    const next = word(search.next)
-    // Only a path of this app: `//elsewhere` and `https://…` would lead away.
-    // (Said as undefined, since what is left out would be taken from the address as it is.)
-    return { next: next && /^\/(?![/\\])/.test(next) ? next : undefined }
-  },
+  // A provider that refuses sends people back with `error`.
+  validateSearch: (search): { next?: string; error?: string } => ({ ...wanted(search), error: word(search.error) }),
   beforeLoad: async ({ context, search }) => {
     if (await context.client.ensureQueryData(meQuery)) throw redirect({ href: search.next ?? '/', replace: true })
   },
   component: SignInRoute,
 })
+
+const signUp = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-up',
+  validateSearch: wanted,
+  beforeLoad: async ({ context, search }) => {
+    if (await context.client.ensureQueryData(meQuery)) throw redirect({ href: search.next ?? '/', replace: true })
+  },
+  component: SignUpRoute,
+})
+
+// These are for people who are signed in as well: another address is confirmed, another organization joined.
+const verifyEmail = createRoute({
+  getParentRoute: () => root,
+  path: '/verify-email',
+  validateSearch: wanted,
+  component: VerifyEmailRoute,
+})
+const verifyEmailLink = createRoute({
+  getParentRoute: () => root,
+  path: '/verify-email/$key',
+  validateSearch: wanted,
+  component: VerifyEmailRoute,
+})
+const forgotPassword = createRoute({
+  getParentRoute: () => root,
+  path: '/forgot-password',
+  component: ForgotPasswordRoute,
+})
+const resetPassword = createRoute({
+  getParentRoute: () => root,
+  path: '/reset-password/$key',
+  component: ResetPasswordRoute,
+})
+const invitation = createRoute({ getParentRoute: () => root, path: '/invitation/$token', component: InvitationRoute })
 
 const signedIn = createRoute({
   getParentRoute: () => root,
@@ -67,7 +117,7 @@ const index = createRoute({
     const first = context.me.memberships[0]
     if (first) throw redirect({ to: '/o/$org', params: { org: first.org.slug }, replace: true })
   },
-  component: NoOrganization,
+  component: LandingRoute,
 })
 
 const organization = createRoute({ getParentRoute: () => signedIn, path: '/o/$org', component: OrganizationLayout })
@@ -105,11 +155,68 @@ const alerts = createRoute({
 
 const alert = createRoute({ getParentRoute: () => organization, path: '/alerts/$alert', component: AlertRoute })
 
+// The own account belongs to no organization; inside one it keeps that one's frame around it.
 const account = createRoute({ getParentRoute: () => organization, path: '/account', component: AccountRoute })
+const accountSection = createRoute({
+  getParentRoute: () => organization,
+  path: '/account/$section',
+  component: AccountRoute,
+})
+const ownAccount = createRoute({ getParentRoute: () => signedIn, path: '/account', component: OwnAccountRoute })
+const ownAccountSection = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/account/$section',
+  component: OwnAccountRoute,
+})
+
+const newOrganization = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/new-organization',
+  component: NewOrganizationRoute,
+})
+
+const settings = createRoute({ getParentRoute: () => organization, path: '/settings', component: SettingsRoute })
+
+const members = createRoute({ getParentRoute: () => organization, path: '/members', component: MembersRoute })
+
+const keys = createRoute({
+  getParentRoute: () => organization,
+  path: '/keys',
+  validateSearch: (search): KeyFilters => ({ revoked: search.revoked === true || undefined }),
+  component: KeysRoute,
+})
+
+const day = (value: unknown): string | undefined => word(value)?.match(/^\d{4}-\d{2}-\d{2}$/)?.[0]
+
+const audit = createRoute({
+  getParentRoute: () => organization,
+  path: '/audit',
+  validateSearch: (search): AuditFilters => ({
+    actor: word(search.actor),
+    entity: word(search.entity),
+    action: known(search.action, ACTIONS),
+    object: word(search.object),
+    from: day(search.from),
+    to: day(search.to),
+  }),
+  component: AuditRoute,
+})
 
 const tree = root.addChildren([
   signIn,
-  signedIn.addChildren([index, organization.addChildren([dashboard, unit, alerts, alert, account])]),
+  signUp,
+  verifyEmail,
+  verifyEmailLink,
+  forgotPassword,
+  resetPassword,
+  invitation,
+  signedIn.addChildren([
+    index,
+    newOrganization,
+    ownAccount,
+    ownAccountSection,
+    organization.addChildren([dashboard, unit, alerts, alert, account, accountSection, settings, members, keys, audit]),
+  ]),
 ])
 
 export function createAppRouter(client: QueryClient, history?: RouterHistory) {

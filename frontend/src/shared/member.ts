@@ -1,24 +1,21 @@
-/** Who is looking, at which organization, and what their role allows. Given by the app, read by every feature. */
+/** Who is looking, at which organization, and what they may do there. Given by the app, read by every feature. */
 
 import { createContext, useContext } from 'react'
-import type { Role } from './api/types'
+import type { Action, Role } from './api/types'
 
 export interface Member {
   organization: string
   organizationName: string
   role: Role
+  /** The sites the member is restricted to; null: all of them. */
+  sites: readonly string[] | null
+  /** What the server says this member may do: the only thing that menus and buttons follow. */
+  permissions: readonly Action[]
 }
 
-/** The least role for what the screens offer; the backend's own table judges in the end. */
-const LEAST = {
-  'alerts.acknowledge': 'staff',
-  'alerts.resolve': 'staff',
-} as const satisfies Record<string, Role>
-
-const RANK: Record<Role, number> = { owner: 4, admin: 3, manager: 2, staff: 1, viewer: 0 }
-
-export function may(role: Role, what: keyof typeof LEAST): boolean {
-  return RANK[role] >= RANK[LEAST[what]]
+/** Whether to offer something. The server judges again in the end. */
+export function may(member: Member, action: Action): boolean {
+  return member.permissions.includes(action)
 }
 
 export const MemberContext = createContext<Member | null>(null)

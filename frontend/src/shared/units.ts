@@ -72,6 +72,11 @@ export function moment(at: string | number, zone?: string): string {
   return format({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }, zone).format(new Date(at))
 }
 
+/** "21 Nov 2026" in a site's time zone (or the reader's). */
+export function dayOf(at: string | number, zone?: string): string {
+  return format({ day: 'numeric', month: 'short', year: 'numeric' }, zone).format(new Date(at))
+}
+
 /** "14:05:09" in a site's time zone (or the reader's). */
 export function clock(at: string | number, zone?: string): string {
   return format({ hour: '2-digit', minute: '2-digit', second: '2-digit' }, zone).format(new Date(at))

@@ -3,15 +3,14 @@
 import { HttpResponse, http, ws } from 'msw'
 import type { Alert, AlertEvent, AlertRule, Area, Me, Readings, Sensor, Site, Unit } from '@/shared/api/types'
 import type { LiveMessage } from '@/shared/live'
+import { type AccountBackend, accountHandlers, noAccounts } from './accounts'
+import { HERE, ORG, page, problem } from './answers'
 import { aMe, anArea, aSite, aUnit } from './make'
+import { noOrganizations, type OrganizationBackend, organizationHandlers } from './organization'
 import { server } from './server'
 
-const HERE = window.location.origin
-const ORG = `${HERE}/api/v1/orgs/:org`
-
-export interface Backend {
+export interface Backend extends OrganizationBackend, AccountBackend {
   me: Me | null
-  password: string
   sites: Site[]
   areas: Area[]
   units: Unit[]
@@ -42,7 +41,6 @@ export function startBackend(changes: Partial<Backend> = {}): Backend {
   const open = new Set<Socket>()
   const backend: Backend = {
     me: aMe(),
-    password: 'right horse battery',
     sites: [site],
     areas: [area],
     units: [aUnit(area)],
@@ -50,6 +48,8 @@ export function startBackend(changes: Partial<Backend> = {}): Backend {
     rules: [],
     alerts: [],
     events: [],
+    ...noOrganizations(),
+    ...noAccounts(),
     readings: { resolution: 'raw', results: [] } as unknown as Readings,
     liveAllowed: true,
     asked: [],
@@ -66,58 +66,17 @@ export function startBackend(changes: Partial<Backend> = {}): Backend {
     },
     ...changes,
   }
-  server.use(...signInHandlers(backend), ...readHandlers(backend), ...moveHandlers(backend), live(backend, open))
+  server.use(
+    ...accountHandlers(backend),
+    ...readHandlers(backend),
+    ...moveHandlers(backend),
+    ...organizationHandlers(backend),
+    live(backend, open),
+  )
   return backend
 }
 
-function problem(status: number, code: string, detail: string, errors: unknown[] = []) {
-  return HttpResponse.json({ title: code, status, code, detail, errors, request_id: 'req-1' }, { status })
-}
-
 const refused = () => problem(401, 'not_authenticated', 'Sign in first.')
-
-function signInHandlers(backend: Backend) {
-  const someone = backend.me ?? aMe()
-  const session = (status: number) => HttpResponse.json({ status, data: { flows: [] }, meta: {} }, { status })
-  return [
-    http.get(`${HERE}/_allauth/browser/v1/auth/session`, () => {
-      // biome-ignore lint/suspicious/noDocumentCookie: as the server's Set-Cookie does
-      document.cookie = 'csrftoken=token-from-server'
-      return session(backend.me ? 200 : 401)
-    }),
-    http.post(`${HERE}/_allauth/browser/v1/auth/login`, async ({ request }) => {
-      const { email, password } = (await request.json()) as { email: string; password: string }
-      backend.posted.login = { email, password, csrf: request.headers.get('X-CSRFToken') }
-      if (password !== backend.password) {
-        const message = 'The email address and/or password you specified are not correct.'
-        return HttpResponse.json(
-          { status: 400, errors: [{ message, code: 'mismatch', param: 'password' }] },
-          { status: 400 },
-        )
-      }
-      backend.me = someone
-      return session(200)
-    }),
-    http.delete(`${HERE}/_allauth/browser/v1/auth/session`, () => {
-      backend.me = null
-      return session(401)
-    }),
-    http.get(`${HERE}/api/v1/me/`, () => (backend.me ? HttpResponse.json(backend.me) : refused())),
-  ]
-}
-
-/** One page of what matches the query, with the address of the next. */
-function page<T extends object>(request: Request, rows: T[], filters: string[]) {
-  const { searchParams } = new URL(request.url)
-  const wanted = rows.filter((row) =>
-    filters.every((name) => !searchParams.has(name) || row[name as keyof T] === searchParams.get(name)),
-  )
-  const size = Number(searchParams.get('page_size') ?? 100)
-  const start = Number(searchParams.get('cursor') ?? 0)
-  const end = start + size
-  const next = end < wanted.length ? `${request.url.split('?')[0]}?cursor=${end}` : null
-  return HttpResponse.json({ results: wanted.slice(start, end), next, previous: null })
-}
 
 function readHandlers(backend: Backend) {
   const list = (path: string, rows: () => object[], filters: string[] = []) =>

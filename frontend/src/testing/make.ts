@@ -1,18 +1,46 @@
 /** Valid objects for tests; each test names only what matters to it. */
 
-import type { Alert, AlertEvent, AlertRule, Area, Me, Role, Sensor, Site, Unit } from '@/shared/api/types'
+import type {
+  Alert,
+  AlertEvent,
+  AlertRule,
+  ApiKey,
+  Area,
+  AuditEvent,
+  Colleague,
+  Invitation,
+  Me,
+  Membership,
+  Offer,
+  Organization,
+  Person,
+  Role,
+  Sensor,
+  Site,
+  Unit,
+} from '@/shared/api/types'
+import { permissionsOf } from './permissions'
 
 let made = 0
 const id = (): string => `00000000-0000-7000-8000-${String(++made).padStart(12, '0')}`
 export const ago = (seconds: number): string => new Date(Date.now() - seconds * 1000).toISOString()
 
+/** A place in an organization, with what the backend's own table allows there. */
+export const aMembership = (
+  slug = 'demo',
+  role: Role = 'manager',
+  { name = `Organization ${slug}`, sites = null }: { name?: string; sites?: string[] | null } = {},
+): Membership => ({ org: { slug, name }, role, sites, permissions: permissionsOf(role, sites !== null) })
+
 export const aMe = (role: Role = 'manager', ...others: string[]): Me => ({
   id: id(),
   email: 'chef@example.com',
   name: 'Casey Chef',
+  time_zone: 'Europe/Berlin',
+  language: 'en',
   memberships: [
-    { org: { slug: 'demo', name: 'Harbour Foods' }, role },
-    ...others.map((slug) => ({ org: { slug, name: `Organization ${slug}` }, role: 'viewer' as const })),
+    aMembership('demo', role, { name: 'Harbour Foods' }),
+    ...others.map((slug) => aMembership(slug, 'viewer')),
   ],
 })
 
@@ -128,5 +156,82 @@ export const anEvent = (fields: Partial<AlertEvent> = {}): AlertEvent => ({
   by: null,
   by_name: '',
   note: '',
+  ...fields,
+})
+
+export const aPerson = (name = 'Mara Manager', email = `${name.split(' ')[0]?.toLowerCase()}@example.com`): Person => ({
+  id: id(),
+  email,
+  name,
+})
+
+export const anOrganization = (fields: Partial<Organization> = {}): Organization => ({
+  id: id(),
+  slug: 'demo',
+  name: 'Harbour Foods',
+  timezone: 'Europe/Berlin',
+  email: 'invoices@example.com',
+  role: 'owner',
+  sites: null,
+  permissions: permissionsOf('owner'),
+  created_at: ago(86_400),
+  deleted_at: null,
+  purge_at: null,
+  ...fields,
+})
+
+export const aColleague = (name: string, role: Role, fields: Partial<Colleague> = {}): Colleague => ({
+  id: id(),
+  user: aPerson(name),
+  role,
+  sites: null,
+  created_at: ago(86_400),
+  is_you: false,
+  ...fields,
+})
+
+export const anInvitation = (fields: Partial<Invitation> = {}): Invitation => ({
+  id: id(),
+  email: 'new@example.com',
+  role: 'staff',
+  sites: null,
+  state: 'pending',
+  invited_by: aPerson(),
+  created_at: ago(3600),
+  expires_at: ago(-6.5 * 86_400),
+  accepted_at: null,
+  ...fields,
+})
+
+export const anOffer = (organization: string, fields: Partial<Offer> = {}): Offer => {
+  const { sites, accepted_at, ...offer } = anInvitation()
+  return { ...offer, organization: { name: organization }, ...fields }
+}
+
+export const aKey = (name: string, fields: Partial<ApiKey> = {}): ApiKey => ({
+  id: id(),
+  name,
+  prefix: 'ftk_h7Xk',
+  scopes: ['ingest'],
+  created_by: aPerson(),
+  created_at: ago(86_400),
+  expires_at: null,
+  last_used_at: ago(30),
+  revoked_at: null,
+  ...fields,
+})
+
+export const anAuditEvent = (fields: Partial<AuditEvent> = {}): AuditEvent => ({
+  id: id(),
+  at: ago(60),
+  actor: aPerson(),
+  via: 'api',
+  address: '192.0.2.1',
+  request_id: 'req-7',
+  entity: 'alert_rule',
+  object_id: id(),
+  site: null,
+  action: 'update',
+  changes: { threshold: { before: 5, after: 6 } },
   ...fields,
 })

@@ -25,6 +25,10 @@ window.ResizeObserver = class {
 
 Object.defineProperty(document, 'fonts', { value: new EventTarget() })
 
+// Nothing has a place or a size in jsdom, so every menu and list of options would count as scrolled out of sight.
+window.HTMLElement.prototype.getBoundingClientRect = () => new DOMRect(10, 10, 100, 20)
+Object.defineProperties(document.documentElement, { clientWidth: { value: 1024 }, clientHeight: { value: 768 } })
+
 window.scrollTo = () => {}
 window.HTMLElement.prototype.scrollIntoView = () => {}
 

@@ -1,10 +1,7 @@
 /** What stands where a page can't: on its way, not there, or broken. */
 
-import { Button } from '@mantine/core'
-import { useQueryClient } from '@tanstack/react-query'
 import { type ErrorComponentProps, Link, useRouter } from '@tanstack/react-router'
-import { signOut } from '@/features/session/queries'
-import { IconBuilding, IconMap } from '@/shared/ui/icons'
+import { IconMap } from '@/shared/ui/icons'
 import { Logo } from '@/shared/ui/Logo'
 import { Page } from '@/shared/ui/Page'
 import { Panel } from '@/shared/ui/Panel'
@@ -85,29 +82,5 @@ export function Missing({ what }: { what: string }) {
         </Empty>
       </Panel>
     </Page>
-  )
-}
-
-/** Signed in, but a member of nothing. */
-export function NoOrganization() {
-  const client = useQueryClient()
-  const router = useRouter()
-  useTitle('No organization')
-  return (
-    <main>
-      <Page title="No organization yet">
-        <Panel>
-          <Empty icon={<IconBuilding />} title="You aren't a member of an organization">
-            <p className={classes.words}>Ask somebody who is to invite you by e-mail.</p>
-            <Button
-              variant="default"
-              onClick={() => void signOut(client).then(() => router.navigate({ to: '/sign-in' }))}
-            >
-              Sign out
-            </Button>
-          </Empty>
-        </Panel>
-      </Page>
-    </main>
   )
 }

@@ -71,17 +71,17 @@ export function AlertPage({ alert, chart }: Props) {
 }
 
 function Actions({ alert }: { alert: Alert }) {
-  const { role } = useMember()
+  const member = useMember()
   const [dialog, setDialog] = useState<'acknowledge' | 'resolve' | null>(null)
   const close = () => setDialog(null)
   if (alert.status === 'resolved') return null
-  if (!may(role, 'alerts.acknowledge')) {
+  if (!may(member, 'alerts.acknowledge')) {
     return <p className={classes.hint}>As a viewer you can look. Staff can acknowledge and resolve.</p>
   }
   return (
     <>
       {alert.status === 'open' && <Button onClick={() => setDialog('acknowledge')}>Acknowledge</Button>}
-      {may(role, 'alerts.resolve') && (
+      {may(member, 'alerts.resolve') && (
         <Button variant={alert.status === 'open' ? 'default' : 'filled'} onClick={() => setDialog('resolve')}>
           Resolve
         </Button>

@@ -56,3 +56,35 @@ export const IconBuilding = icon(
   'M14 12h1',
   'M10 21v-5h4v5',
 )
+export const IconPeople = icon(
+  'M9 5a3 3 0 1 1 0 6 3 3 0 0 1 0-6z',
+  'M3 19a6 6 0 0 1 12 0',
+  'M16 5.5a3 3 0 0 1 0 5.2',
+  'M17.5 14.2A6 6 0 0 1 21 19',
+)
+export const IconKey = icon('M8 11a4 4 0 1 1 0 8 4 4 0 0 1 0-8z', 'M10.8 12.2L20 3', 'M16 7l3 3')
+export const IconHistory = icon('M4 4v5h5', 'M4.6 9A8 8 0 1 1 4 12', 'M12 8v4.5l3 2')
+export const IconSettings = icon(
+  'M4 7h9',
+  'M17 7h3',
+  'M15 5v4',
+  'M4 12h3',
+  'M11 12h9',
+  'M9 10v4',
+  'M4 17h10',
+  'M18 17h2',
+  'M16 15v4',
+)
+export const IconMore = icon('M4 7h16', 'M4 12h16', 'M4 17h16')
+export const IconPlus = icon('M12 5v14', 'M5 12h14')
+export const IconLock = icon('M6 11h12v9H6z', 'M8.5 11V8a3.5 3.5 0 0 1 7 0v3')
+export const IconCheck = icon('M5 12.5l4.5 4.5L19 7')
+export const IconChevronDown = icon('M6 9l6 6 6-6')
+export const IconCopy = icon('M9 9h11v11H9z', 'M5 15H4V4h11v1')
+export const IconDownload = icon('M12 4v11', 'M7.5 11l4.5 4.5 4.5-4.5', 'M5 20h14')
+export const IconMail = icon('M4 6h16v12H4z', 'M4 7l8 6 8-6')
+export const IconDots = icon(
+  'M12 5a.6.6 0 1 1 0 1.2A.6.6 0 0 1 12 5z',
+  'M12 11.4a.6.6 0 1 1 0 1.2.6.6 0 0 1 0-1.2z',
+  'M12 17.8a.6.6 0 1 1 0 1.2.6.6 0 0 1 0-1.2z',
+)

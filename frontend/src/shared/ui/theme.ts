@@ -16,6 +16,20 @@ const fresh: MantineColorsTuple = [
   '#05434d',
 ]
 
+/** What can't be taken back: red buttons. White on shade 7 is 7.0:1, on shade 6 it is 5.5:1. */
+const danger: MantineColorsTuple = [
+  '#fdecec',
+  '#fad5d6',
+  '#f4a9ac',
+  '#ee7c81',
+  '#e4555c',
+  '#d93a44',
+  '#c92a35',
+  '#b0121f',
+  '#920d18',
+  '#730911',
+]
+
 /** Mantine's greys of the dark scheme, in the blue of our own surfaces. */
 const night: MantineColorsTuple = [
   '#e9eff3',
@@ -31,7 +45,7 @@ const night: MantineColorsTuple = [
 ]
 
 export const theme = createTheme({
-  colors: { fresh, dark: night },
+  colors: { fresh, danger, dark: night },
   primaryColor: 'fresh',
   primaryShade: { light: 7, dark: 6 },
   fontFamily: "'Inter Variable', system-ui, -apple-system, 'Segoe UI', sans-serif",

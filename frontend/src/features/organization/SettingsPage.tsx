@@ -1,0 +1,124 @@
+import { Button, TextInput } from '@mantine/core'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { Problem } from '@/shared/api/client'
+import type { Organization } from '@/shared/api/types'
+import { may, useMember } from '@/shared/member'
+import { besides, fieldError, Refusal } from '@/shared/ui/Dialog'
+import { Page } from '@/shared/ui/Page'
+import { Panel } from '@/shared/ui/Panel'
+import { StatusMark } from '@/shared/ui/StatusBadge'
+import { Loading, Trouble } from '@/shared/ui/states'
+import { toast } from '@/shared/ui/toast'
+import { DangerZone } from './DangerZone'
+import { DeletedOrganizations } from './DeletedOrganizations'
+import classes from './Form.module.css'
+import { changeOrganization, type OrganizationFacts, organizationQuery, refetchMe } from './queries'
+import { SlugField } from './SlugField'
+import { ZoneSelect } from './ZoneSelect'
+
+interface Props {
+  /** The organization has another address now. */
+  onMoved: (slug: string) => void
+  /** The person isn't in this organization any more. */
+  onGone: () => void
+}
+
+/** What the organization is called, where its invoices go, and the ways out of it. */
+export function SettingsPage({ onMoved, onGone }: Props) {
+  const member = useMember()
+  const asked = useQuery(organizationQuery(member.organization))
+  return (
+    <Page title="Settings" above={member.organizationName}>
+      <Panel title="Organization">
+        {asked.isPending && <Loading rows={5} height={36} />}
+        {asked.error && !asked.data && <Trouble error={asked.error} retry={() => void asked.refetch()} />}
+        {asked.data && <Facts key={asked.data.id} organization={asked.data} onMoved={onMoved} />}
+      </Panel>
+      <DangerZone onGone={onGone} />
+      {may(member, 'organization.delete') && <DeletedOrganizations />}
+    </Page>
+  )
+}
+
+function factsOf({ name, slug, timezone, email }: Organization): OrganizationFacts {
+  return { name, slug, timezone, email: email ?? '' }
+}
+
+/** Only what was changed is sent: somebody else may be changing the rest. */
+function difference(before: OrganizationFacts, after: OrganizationFacts): Partial<OrganizationFacts> {
+  const names = Object.keys(before) as (keyof OrganizationFacts)[]
+  return Object.fromEntries(names.filter((name) => before[name] !== after[name]).map((name) => [name, after[name]]))
+}
+
+function Facts({ organization, onMoved }: { organization: Organization; onMoved: Props['onMoved'] }) {
+  const client = useQueryClient()
+  const before = factsOf(organization)
+  const [typed, setTyped] = useState<Partial<OrganizationFacts>>({})
+  const facts = { ...before, ...typed }
+  const trimmed = { ...facts, name: facts.name.trim(), email: facts.email.trim() }
+  const changed = difference(before, trimmed)
+  const set = (change: Partial<OrganizationFacts>) => setTyped({ ...typed, ...change })
+  const saving = useMutation({
+    mutationFn: () => changeOrganization(organization.slug, changed),
+    onSuccess: async (saved) => {
+      client.setQueryData(organizationQuery(saved.slug).queryKey, saved)
+      setTyped({})
+      toast({ tone: 'ok', title: 'Settings saved', seconds: 4 })
+      await refetchMe(client)
+      if (saved.slug !== organization.slug) onMoved(saved.slug)
+    },
+  })
+  const taken = saving.error instanceof Problem && saving.error.code === 'slug_taken' ? saving.error : null
+  const nothing = Object.keys(changed).length === 0
+  return (
+    <form
+      noValidate
+      className={classes.form}
+      onSubmit={(event) => {
+        event.preventDefault()
+        if (!nothing && !saving.isPending) saving.mutate()
+      }}
+    >
+      <TextInput
+        label="Name"
+        value={facts.name}
+        onChange={(event) => set({ name: event.currentTarget.value })}
+        error={trimmed.name === '' ? 'Give it a name.' : fieldError(saving.error, 'name')}
+        maxLength={120}
+      />
+      <SlugField
+        value={facts.slug}
+        onChange={(slug) => set({ slug })}
+        description="The name in links to FreshTrack."
+        error={taken?.message ?? fieldError(saving.error, 'slug')}
+      />
+      {changed.slug !== undefined && (
+        <p className={classes.warning} data-tone="warning" role="status">
+          <StatusMark tone="warning" />
+          <span>
+            Every link changes. Old links lead to the new address, for people and for the API, and nobody else can take
+            the old one.
+          </span>
+        </p>
+      )}
+      <ZoneSelect
+        value={facts.timezone}
+        onChange={(timezone) => set({ timezone })}
+        error={fieldError(saving.error, 'timezone')}
+      />
+      <TextInput
+        label="E-mail for invoices"
+        type="email"
+        value={facts.email}
+        onChange={(event) => set({ email: event.currentTarget.value })}
+        error={fieldError(saving.error, 'email')}
+        maxLength={254}
+      />
+      <Refusal error={taken ? null : besides(saving.error, 'name', 'slug', 'timezone', 'email')} />
+      <Button type="submit" loading={saving.isPending} disabled={nothing || trimmed.name === ''}>
+        Save
+      </Button>
+    </form>
+  )
+}
