@@ -27,6 +27,7 @@ def web(port: int) -> Service:
         log="web",
         command=(
             *(sys.executable, "-m", "freshtrack.up.daphne", "-b", "127.0.0.1", "-p", str(port)),
+            *("-v", "0"),  # no line for each request: links from e-mails end with a secret
             "freshtrack.asgi:application",
         ),
     )

@@ -49,6 +49,8 @@ def test_from_signing_up_to_two_factors_and_too_many_guesses() -> None:
         assert app.call("POST", "auth/signup", email="chef@example.com", password=NEW, name="Chef").status_code == 401
         code = code_in(words_in(stack, "chef@example.com"))
         assert app.call("POST", "auth/email/verify", key=code).status_code == 200
+        app.http.get(f"{stack.url}/verify-email/{code}")
+        assert code not in "".join(stack.log(name) for name in ("web", "worker"))
         # Nothing of the code is left in the database.
         assert stack.sql("SELECT subject, text, html FROM notifications_notification") == [("", "", "")]
 
