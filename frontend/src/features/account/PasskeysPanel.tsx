@@ -65,11 +65,19 @@ export function PasskeysPanel({ email }: { email: string }) {
                 </p>
               </div>
               <div className={classes.buttons}>
-                <Button variant="default" onClick={() => setAsking({ what: 'rename', passkey })}>
-                  Rename<span className="visually-hidden"> {passkey.name}</span>
+                <Button
+                  variant="default"
+                  aria-label={`Rename ${passkey.name}`}
+                  onClick={() => setAsking({ what: 'rename', passkey })}
+                >
+                  Rename
                 </Button>
-                <Button variant="default" onClick={() => setAsking({ what: 'remove', passkey })}>
-                  Remove<span className="visually-hidden"> {passkey.name}</span>
+                <Button
+                  variant="default"
+                  aria-label={`Remove ${passkey.name}`}
+                  onClick={() => setAsking({ what: 'remove', passkey })}
+                >
+                  Remove
                 </Button>
               </div>
             </li>

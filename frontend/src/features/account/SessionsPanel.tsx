@@ -68,9 +68,13 @@ export function SessionsPanel() {
               </p>
             </div>
             {!session.is_current && (
-              <Button variant="default" loading={one === session.id} onClick={() => ending.mutate([session])}>
+              <Button
+                variant="default"
+                aria-label={`Sign out ${deviceOf(session.user_agent)}, ${session.ip}`}
+                loading={one === session.id}
+                onClick={() => ending.mutate([session])}
+              >
                 Sign out
-                <span className="visually-hidden">{` ${deviceOf(session.user_agent)}, ${session.ip}`}</span>
               </Button>
             )}
           </li>

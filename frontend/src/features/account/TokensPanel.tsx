@@ -72,8 +72,8 @@ function Row({ token, onRevoke }: { token: AccessToken; onRevoke: () => void }) 
           .
         </p>
       </div>
-      <Button variant="default" onClick={onRevoke}>
-        Revoke<span className="visually-hidden"> {token.name}</span>
+      <Button variant="default" aria-label={`Revoke ${token.name}`} onClick={onRevoke}>
+        Revoke
       </Button>
     </li>
   )

@@ -73,9 +73,10 @@ describe('being signed in', () => {
   it('switches between organizations', async () => {
     startBackend({ me: aMe('manager', 'second') })
     const { user, address } = openApp()
-    await user.selectOptions(await screen.findByLabelText('Organization'), 'second')
+    await user.click(await screen.findByRole('button', { name: 'Organization: Harbour Foods' }))
+    await user.click(await screen.findByRole('menuitem', { name: 'Organization second' }))
     await waitFor(() => expect(address()).toBe('/o/second'))
-    expect(await screen.findByText('Organization second', { selector: 'div' })).toBeVisible()
+    expect(await screen.findByRole('button', { name: 'Organization: Organization second' })).toBeVisible()
   })
 
   it("says that another organization's address leads nowhere", async () => {
@@ -87,6 +88,6 @@ describe('being signed in', () => {
   it('explains what to do to a person without an organization', async () => {
     startBackend({ me: { ...aMe(), memberships: [] } })
     openApp('/')
-    expect(await screen.findByText(/Ask somebody who is to invite you/)).toBeVisible()
+    expect(await screen.findByText(/Ask somebody there to invite you/)).toBeVisible()
   })
 })
