@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from alerts.models import AlertRule
@@ -21,7 +22,7 @@ from alerts.profiles import lay_default_rules
 from ingest.simulator.roster import DEMO, DEMO_2, DemoOrganization, DemoSite, DemoUnit
 from notifications import people
 from organizations import founding, membership, secrets
-from organizations.models import AccessToken, ApiKey, Organization, Role, User
+from organizations.models import AccessToken, ApiKey, FormerSlug, Organization, Role, User
 from organizations.tenancy import acting_as_system
 from sensors import provisioning
 from sensors.models import Area, Gateway, Sensor, Site, Unit
@@ -61,6 +62,7 @@ def _seed(known: Secrets, *, at: datetime) -> Secrets:
     demo = _organization(DEMO, owner=people_of_demo[Role.OWNER], at=at)
     for role, user in people_of_demo.items():
         membership.join(organization=demo, user=user, role=role)
+    written["org"] = demo.slug
     written["ingest_key"] = _key(demo, known.get("ingest_key"), by=people_of_demo[Role.OWNER])
 
     second = known.get("second_org", {})
@@ -71,7 +73,7 @@ def _seed(known: Secrets, *, at: datetime) -> Secrets:
     )
     demo_2 = _organization(DEMO_2, owner=neighbour["user"], at=at)
     written["second_org"] = {
-        "org": DEMO_2.slug,
+        "org": demo_2.slug,
         "ingest_key": _key(demo_2, second.get("ingest_key"), by=neighbour["user"]),
         "token": neighbour["token"],
         "email": neighbour["email"],
@@ -117,7 +119,9 @@ def _key(organization: Organization, known: str | None, *, by: User) -> str:
 
 
 def _organization(roster: DemoOrganization, *, owner: User, at: datetime) -> Organization:
-    organization = Organization.objects.filter(slug=roster.slug).first()
+    # Somebody may have renamed it.
+    former = FormerSlug.objects.filter(slug=roster.slug).values("organization")
+    organization = Organization.objects.filter(Q(slug=roster.slug) | Q(pk__in=former)).first()
     if organization is None:
         organization = founding.found(name=roster.name, slug=roster.slug, time_zone=roster.timezone, owner=owner)
     lay_default_rules(organization=organization)
