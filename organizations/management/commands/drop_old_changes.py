@@ -56,7 +56,6 @@ class Command(BaseCommand):
         """Names each month; after dropping also how many rows it had and their SHA-256, to be kept as a record."""
         address = os.environ.get("MIGRATION_DATABASE_URL") or os.environ["DATABASE_URL"]
         with psycopg.connect(address, autocommit=True) as db:
-            db.execute("SET timezone = 'UTC'")  # the sum is of rows as text, the same on every machine
             _must_own(db)
             months = _old_months(db)
             if not months:
@@ -100,6 +99,7 @@ def _drop(db: psycopg.Connection[Any], month: Month) -> tuple[int, str]:
     digest = hashlib.sha256()
     rows = 0
     with db.transaction(), db.cursor() as cursor:
+        cursor.execute("SET LOCAL timezone = 'UTC'")  # the sum is of rows as text: the same on every machine
         # Only a month that nobody writes any more: what is counted is what is dropped.
         with cursor.copy(sql.SQL("COPY (SELECT * FROM {} ORDER BY id) TO STDOUT").format(table)) as lines:
             for line in lines:
