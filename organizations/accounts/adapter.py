@@ -12,9 +12,10 @@ from allauth.account.utils import setup_user_email
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal import ratelimit
+from allauth.headless.base.response import ConflictResponse
 from allauth.usersessions.internal.flows.sessions import end_other_sessions
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
 from organizations.accounts import limits
@@ -25,7 +26,7 @@ _PROVED: Final = "proved_email"
 # As long as somebody needs to fill in a form; the link that proved it can be opened again.
 PROVED_FOR_S: Final = 3600
 # By allauth, before it sends the first code; a test compares.
-LOOKS_AT_A_NEW_ACCOUNT: Final = 4
+LOOKS_AT_A_NEW_ACCOUNT: Final = 6
 
 
 def display_name(user: User) -> str:
@@ -57,6 +58,15 @@ class AccountAdapter(DefaultAccountAdapter):
         """Exactly the address that was proved in this session, and not long ago."""
         proved = request.session.get(_PROVED)
         return bool(proved and proved["email"] == email.lower() and time.time() - proved["at"] < PROVED_FOR_S)
+
+    def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
+        """Store somebody who signs up. Two taps on the button at once make one account: the second is a 409."""
+        try:
+            with transaction.atomic():
+                stored: User = super().save_user(request, user, form, commit)
+        except IntegrityError:
+            raise ImmediateHttpResponse(ConflictResponse(request)) from None
+        return stored
 
     def send_account_already_exists_mail(self, email: str) -> None:
         """Tell the owner that somebody tried to sign up again, after the work that a new account would have been."""

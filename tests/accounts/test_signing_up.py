@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from allauth.account.models import EmailAddress
+from django.db import connection
 
 from notifications.models import ContactMethod
 from organizations import secrets
@@ -61,6 +64,25 @@ def test_a_new_code_can_be_asked_for(mailbox: Mailbox) -> None:
     assert browser.call("POST", "auth/email/verify/resend").status_code == 200
     _, code = map(code_in, mailbox.texts("chef@example.com"))
     assert browser.call("POST", "auth/email/verify", {"key": code}).status_code == 200
+
+
+def test_two_taps_on_the_button_make_one_account(mailbox: Mailbox) -> None:
+    start, statuses = threading.Barrier(4), []
+
+    def tap() -> None:
+        browser = Browser()
+        start.wait(10)
+        statuses.append(browser.sign_up("chef@example.com", NEW).status_code)
+        connection.close()
+
+    threads = [threading.Thread(target=tap) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert set(statuses) <= {401, 409}
+    assert User.objects.count() == 1
+    assert EmailAddress.objects.count() == 1
 
 
 def test_a_weak_password_is_refused_with_the_reason() -> None:
