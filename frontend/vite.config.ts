@@ -14,8 +14,8 @@ export default defineConfig(({ command }) => ({
     emptyOutDir: true,
     // The content security policy allows neither data: fonts nor data: scripts.
     assetsInlineLimit: 0,
-    // The framework's part is 500 kB, 155 kB on the wire, and cached until a dependency changes.
-    chunkSizeWarningLimit: 600,
+    // The framework's part is 610 kB, 190 kB on the wire, and cached until a dependency changes.
+    chunkSizeWarningLimit: 700,
     rolldownOptions: {
       output: {
         // What changes with a dependency is cached apart from what changes with every deploy.

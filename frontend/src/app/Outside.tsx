@@ -16,6 +16,9 @@ export function Outside({ children }: { children: React.ReactNode }) {
           <Logo />
           FreshTrack
         </Link>
+        <Link to="/account" className={classes.account}>
+          Account
+        </Link>
       </header>
       <main className={classes.content}>{children}</main>
       <Notifications position="top-right" limit={4} pauseResetOnHover="notification" zIndex={300} />

@@ -104,7 +104,7 @@ function AddDialog({ onClose, onCodes }: { onClose: () => void; onCodes: (codes:
     onSuccess: async (codes) => {
       onClose()
       if (codes) onCodes(codes)
-      toast({ tone: 'ok', title: 'Passkey added', seconds: 4 })
+      else toast({ tone: 'ok', title: 'Passkey added', seconds: 4 })
       await client.invalidateQueries(authenticatorsQuery)
     },
   })

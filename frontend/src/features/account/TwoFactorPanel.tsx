@@ -59,9 +59,9 @@ function App({ authenticators, onCodes }: RowProps) {
   const activated = async () => {
     const hadCodes = authenticators.some(({ type }) => type === 'recovery_codes')
     beginning.reset()
-    toast({ tone: 'ok', title: 'Two-factor sign-in is on', seconds: 4 })
     const codes = hadCodes ? null : await proven(showRecoveryCodes)
     if (codes) onCodes(codes)
+    else toast({ tone: 'ok', title: 'Two-factor sign-in is on', seconds: 4 })
     await client.invalidateQueries(authenticatorsQuery)
   }
   return (

@@ -84,7 +84,7 @@ function Invitation({ token, describe, onJoined, onVerify, onSignedOut }: Props 
             <strong>{offer.email}</strong>.
           </p>
           <Button size="md" fullWidth loading={leaving.isPending} onClick={() => leaving.mutate()}>
-            Sign out and continue as {offer.email}
+            Sign out and continue
           </Button>
           <Button component={Link} to="/" variant="default" size="md" fullWidth>
             Stay signed in
