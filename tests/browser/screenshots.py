@@ -84,6 +84,37 @@ def account(page: Page, url: str) -> None:
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
+def account_security(page: Page, url: str) -> None:
+    """Password, second factors, passkeys."""
+    page.goto(f"{url}/o/demo/account/security")
+    expect(page.get_by_role("button", name="Set up")).to_be_visible()
+
+
+def account_devices(page: Page, url: str) -> None:
+    """Where the person is signed in."""
+    page.goto(f"{url}/o/demo/account/sessions")
+    expect(page.get_by_text("This one")).to_be_visible()
+
+
+def account_tokens(page: Page, url: str) -> None:
+    """The seeded personal access token."""
+    page.goto(f"{url}/o/demo/account/tokens")
+    expect(page.get_by_role("button", name="Revoke").first).to_be_visible()
+
+
+def sign_up_page(page: Page, url: str) -> None:
+    """For somebody new."""
+    sign_in_page(page, url)
+    page.get_by_role("link", name="Create an account").click()
+    expect(page.get_by_role("heading", name="Create your account")).to_be_visible()
+
+
+def forgot_password(page: Page, url: str) -> None:
+    """Asks where to send the link."""
+    page.goto(f"{url}/forgot-password")
+    expect(page.get_by_role("button", name="Send link")).to_be_visible()
+
+
 SCREENS: Final[dict[str, Opener]] = {
     "dashboard": dashboard,
     "unit": unit,
@@ -91,7 +122,12 @@ SCREENS: Final[dict[str, Opener]] = {
     "alerts": alerts,
     "alert": alert,
     "account": account,
+    "account-security": account_security,
+    "account-devices": account_devices,
+    "account-tokens": account_tokens,
     "sign-in": sign_in_page,  # last: it signs out
+    "sign-up": sign_up_page,
+    "forgot-password": forgot_password,
 }
 
 
