@@ -22,7 +22,7 @@ from django.utils import timezone
 from freshtrack import requests
 from freshtrack.errors import PROBLEM_JSON, problem
 from ingest import native, tts
-from ingest.authentication import KeyCache, Sender
+from ingest.authentication import Guesses, KeyCache, Sender
 from ingest.pipeline import Delivery, Outcome
 from ingest.samples import BadBody, Decoded
 from ingest.writer import Busy, Unavailable, Writer
@@ -56,6 +56,7 @@ class IngestDoor:
     def __init__(self) -> None:
         self._writer = Writer()
         self._keys = KeyCache()
+        self._guesses = Guesses()
         self._looking_up = ThreadPoolExecutor(1, thread_name_prefix="ingest-keys")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,7 +106,8 @@ class IngestDoor:
             raise Refusal(404, "not_found", "There is no such format here.")
         if scope["method"] != "POST":
             raise Refusal(405, "method_not_allowed", "Readings are sent with POST.", Allow="POST")
-        sender = await self._sender(headers)
+        client = scope.get("client")
+        sender = await self._sender(headers, address=client[0] if client else "")
         _check_type(headers)
         body = _inflate(headers, await _read(headers, receive))
         decoded = _decode(adapter, body, at=timezone.now())
@@ -113,7 +115,7 @@ class IngestDoor:
             return Outcome(rejected=decoded.rejected)
         return await self._writer.write(Delivery(sender, decoded))
 
-    async def _sender(self, headers: dict[bytes, bytes]) -> Sender:
+    async def _sender(self, headers: dict[bytes, bytes], *, address: str) -> Sender:
         kind, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         secret = secret.strip()
         challenge = 'Bearer realm="FreshTrack ingest"'
@@ -124,6 +126,10 @@ class IngestDoor:
             loop = asyncio.get_running_loop()
             sender = await loop.run_in_executor(self._looking_up, _look_up, self._keys, secret)
         if sender is None:
+            wait = 0 if known else self._guesses.count(address)
+            if wait:
+                detail = f"Too many wrong keys. Try again in {wait} s."
+                raise Refusal(429, "throttled", detail, Retry_After=str(wait))
             detail = "This key is unknown, expired or revoked."
             raise Refusal(401, "authentication_failed", detail, WWW_Authenticate=challenge)
         if not sender.may_ingest:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.utils import timezone
 
-from organizations import secrets, security_events
+from organizations import secrets, security_events, throttling
+from organizations.accounts.limits import network_of
 from organizations.models import ApiKey
 from organizations.tenancy import acting_as_system
 
@@ -52,6 +55,31 @@ class KeyCache:
                 self._remembered.clear()
         self._remembered[digest] = (time.monotonic() + REMEMBERED_S, sender)
         return sender
+
+
+class Guesses:
+    """Wrong keys from each address, RATE_BAD_CREDENTIALS at most. Counted in this process: readings don't need Redis.
+
+    A wrong key that is still remembered isn't looked up and isn't counted: a forgotten gateway is no guesser.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._counted: dict[str, tuple[float, int]] = {}
+
+    def count(self, address: str) -> int:
+        """Count one. Returns 0, or beyond the limit the seconds to wait."""
+        rate = throttling.bad_credentials_rate()
+        network, now = network_of(address), self._clock()
+        if len(self._counted) >= MOST_REMEMBERED:
+            self._counted = {who: entry for who, entry in self._counted.items() if entry[0] > now}
+            if len(self._counted) >= MOST_REMEMBERED:
+                self._counted.clear()
+        end, amount = self._counted.get(network, (0.0, 0))
+        if end <= now:
+            end, amount = now + rate.seconds, 0
+        self._counted[network] = (end, amount + 1)
+        return math.ceil(end - now) if amount >= rate.amount else 0
 
 
 def _find(digest: str) -> Sender | None:

@@ -57,5 +57,9 @@ def bad_credentials(address: str) -> int:
 
     Only wrong ones are counted and refused by it: whoever shares the address and has a good one doesn't notice.
     """
-    rate = limits.rate_of(str(api_settings.DEFAULT_THROTTLE_RATES["bad_credentials"]))
-    return limits.spend("bad credentials", limits.network_of(address), rate)
+    return limits.spend("bad credentials", limits.network_of(address), bad_credentials_rate())
+
+
+def bad_credentials_rate() -> limits.Rate:
+    """RATE_BAD_CREDENTIALS, read when it is needed."""
+    return limits.rate_of(str(api_settings.DEFAULT_THROTTLE_RATES["bad_credentials"]))

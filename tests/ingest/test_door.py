@@ -16,7 +16,7 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from ingest.asgi import IngestDoor
-from ingest.authentication import REMEMBERED_S
+from ingest.authentication import REMEMBERED_S, Guesses
 from organizations.models import ApiKey, Organization
 from sensors.models import Reading, Sensor
 from tests.factories import OrganizationFactory, as_system, key_of
@@ -225,3 +225,38 @@ async def test_a_full_queue_says_so_and_stores_nothing(client: httpx.AsyncClient
     assert problem(answer) == (503, "busy")
     assert int(answer.headers["retry-after"]) > 0
     assert await count_readings() == 0
+
+
+def limited(settings: Any, rate: str) -> None:
+    rates = {**settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"], "bad_credentials": rate}
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": rates}
+
+
+async def test_whoever_guesses_keys_is_told_to_wait_and_good_ones_go_on(
+    client: httpx.AsyncClient, settings: Any
+) -> None:
+    limited(settings, "2/hour")
+    answers = [
+        await client.post(PATH, json=body(), headers={"Authorization": f"Bearer ftk_guess{number}"})
+        for number in range(4)
+    ]
+    assert [answer.status_code for answer in answers] == [401, 401, 429, 429]
+    assert (answers[-1].json()["code"], int(answers[-1].headers["Retry-After"]) > 3000) == ("throttled", True)
+    assert (await client.post(PATH, json=body())).json()["accepted"] == 1
+
+
+async def test_a_forgotten_gateway_is_no_guesser(client: httpx.AsyncClient, settings: Any) -> None:
+    limited(settings, "1/hour")
+    headers = {"Authorization": "Bearer ftk_forgotten"}
+    answers = [await client.post(PATH, json=body(), headers=headers) for _ in range(5)]
+    assert {answer.status_code for answer in answers} == {401}
+
+
+async def test_guesses_are_forgotten_after_their_time(settings: Any) -> None:
+    limited(settings, "2/min")
+    now = [0.0]
+    guesses = Guesses(clock=lambda: now[0])
+    assert [guesses.count("192.0.2.1") for _ in range(3)] == [0, 0, 60]
+    assert guesses.count("192.0.2.2") == 0
+    now[0] = 60
+    assert guesses.count("192.0.2.1") == 0
