@@ -66,7 +66,8 @@ def is_of_a_site(call: Call, variant: str) -> bool:
 
 def size() -> str:
     """In words."""
-    own, foreign = len(CALLS), sum(len(variants(call)) for call in CALLS)
+    own = len(CALLS)
+    foreign = sum(variant != OWN or call.method == "get" for call in CALLS for variant in variants(call))
     of_sites = sum(v == OWN or is_of_a_site(call, v) for call in CALLS for v in variants(call))
     # Nobody, deactivated, three strangers, a member of a deleted organization, two tokens for reading; then the roles.
     requests = 8 * own + len(Role) * own + len(RESTRICTABLE) * of_sites + len(Role) * foreign

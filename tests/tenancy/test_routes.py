@@ -219,6 +219,8 @@ def test_ids_of_another_organization_are_unknown(role: str, ours: Customer) -> N
     member = theirs.member(role)
     caller = by(member)
     for call, variant in requests({OWN, ELSEWHERE, SMUGGLED}):
+        if variant == OWN and call.method != "get":
+            continue  # what they do at home is no business of this test
         ids = ours.here if variant == ELSEWHERE else theirs.here
         body_ids = theirs.here if variant == OWN else ours.here
         response = caller.ask(call, theirs.organization.slug, ids, body_ids)

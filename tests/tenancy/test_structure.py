@@ -22,7 +22,7 @@ from organizations.tenancy import SYSTEM_REASONS
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ROOMS: Final = (
-    *("alerts", "bench", "billing", "compliance", "deploy", "freshtrack", "ingest", "live", "maintenance"),
+    *("alerts", "billing", "compliance", "deploy", "freshtrack", "ingest", "live", "maintenance"),
     *("notifications", "organizations", "sensors"),
 )
 
@@ -88,7 +88,7 @@ OUTLIVES_TRANSACTIONS: Final = {
 
 @functools.cache
 def sources() -> list[tuple[str, ast.Module]]:
-    """Our own modules, without tests."""
+    """What runs in production: without tests, and without the bench, which looks at the database from outside."""
     found = []
     for room in ROOMS:
         for folder, folders, files in os.walk(ROOT / room):
