@@ -68,6 +68,8 @@ class Invitations(
     queryset = Invitation.objects.select_related("invited_by").order_by("-pk")
     serializer_class = InvitationSerializer
     filterset_class = InvitationFilter
+    volatile = frozenset({"state"})  # it expires by itself
+    whole = OrganizationScoped.whole | {"resend"}
     http_method_names = ["get", "post", "delete", "head", "options"]
 
     def get_throttles(self) -> list[BaseThrottle]:

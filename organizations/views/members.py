@@ -38,6 +38,7 @@ class Members(
     queryset = Membership.objects.current().select_related("user").order_by("pk")
     serializer_class = MemberSerializer
     filterset_fields = ["role"]
+    whole = OrganizationScoped.whole | {"make_owner"}
     volatile = frozenset({"user", "is_you"})
     whole = Versioned.whole | {"make_owner"}
     http_method_names = ["get", "patch", "delete", "post", "head", "options"]
