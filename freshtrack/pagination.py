@@ -143,7 +143,9 @@ class CursorPages(BasePagination):
 
 
 def orderings(view: Any) -> list[str]:
-    """What `?ordering=` may say on this list."""
+    """What `?ordering=` may say on this list. Lists under one object (a timeline) have their own order."""
+    if getattr(view, "action", None) not in (None, "list"):
+        return []
     return [sign + name for name in getattr(view, "ordering_fields", None) or () for sign in ("", "-")]
 
 

@@ -234,6 +234,10 @@ class TestPages:
         link = api.read("sites/", page_size=1)["next"]
         assert_problem(api.get(f"{link}&ordering=-name"), 400)
 
+    def test_a_timeline_keeps_its_order(self, api: Api) -> None:
+        alert = AlertFactory(unit__area__site__organization=api.organization)
+        assert api.read(f"alerts/{alert.pk}/events/", ordering="opened_at")["results"] == []
+
     def test_up_to_five_hundred_rows_a_page(self, api: Api) -> None:
         assert api.read("sites/", page_size=500)["results"] == []
         assert CursorPages.max_page_size == 500
