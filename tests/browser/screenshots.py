@@ -115,12 +115,58 @@ def forgot_password(page: Page, url: str) -> None:
     expect(page.get_by_role("button", name="Send link")).to_be_visible()
 
 
+def members(page: Page, url: str) -> None:
+    """Who works here."""
+    page.goto(f"{url}/o/demo/members")
+    expect(page.get_by_text("Mara Manager")).to_be_visible()
+    expect(page.get_by_role("region", name="Invitations").get_by_role("status", name="Loading")).to_have_count(0)
+
+
+def invite(page: Page, url: str) -> None:
+    """Roles in words, and which sites."""
+    members(page, url)
+    page.get_by_role("button", name="Invite somebody").click()
+    expect(page.get_by_role("dialog").get_by_label("E-mail")).to_be_focused()
+
+
+def api_keys(page: Page, url: str) -> None:
+    """The key of the simulated gateways."""
+    page.goto(f"{url}/o/demo/keys")
+    expect(page.get_by_text("Demo gateways")).to_be_visible()
+
+
+def audit(page: Page, url: str) -> None:
+    """What was changed of members, the first row open."""
+    page.goto(f"{url}/o/demo/audit?entity=membership")
+    page.locator("summary").first.click()
+    expect(page.get_by_role("button", name="Everything that happened to it")).to_be_visible()
+
+
+def settings(page: Page, url: str) -> None:
+    """Name, address, time zone, and the ways out."""
+    page.goto(f"{url}/o/demo/settings")
+    expect(page.get_by_label("Address")).to_have_value("demo")
+
+
+def new_organization(page: Page, url: str) -> None:
+    """The address follows the name."""
+    page.goto(f"{url}/new-organization")
+    page.get_by_label("Name").fill("Night Market")
+    expect(page.get_by_label("Address")).to_have_value("night-market")
+
+
 SCREENS: Final[dict[str, Opener]] = {
     "dashboard": dashboard,
     "unit": unit,
     "unit-week": unit_week,
     "alerts": alerts,
     "alert": alert,
+    "members": members,
+    "invite": invite,
+    "api-keys": api_keys,
+    "audit": audit,
+    "settings": settings,
+    "new-organization": new_organization,
     "account": account,
     "account-security": account_security,
     "account-devices": account_devices,

@@ -114,10 +114,12 @@ function Copied({ label, text, copy }: { label: string; text: string; copy: stri
           {({ copied, copy: act }) => (
             <Button
               variant="default"
+              className={classes.copy}
+              aria-label={copied ? 'Copied' : copy}
               onClick={act}
               leftSection={copied ? <IconCheck size={18} /> : <IconCopy size={18} />}
             >
-              <span aria-live="polite">{copied ? 'Copied' : copy}</span>
+              {copied ? 'Copied' : 'Copy'}
             </Button>
           )}
         </CopyButton>
