@@ -12,6 +12,7 @@ import uvloop
 
 from bench import fleet, house, machine, tables
 from bench.ingest import IngestBench
+from bench.isolation import IsolationBench
 from bench.journey import JourneyBench
 from bench.pages import PagesBench
 from bench.sizes import FULL, QUICK, Sizes
@@ -48,7 +49,21 @@ async def measure(place: house.House, sizes: Sizes) -> dict[str, Any]:
             results["pages"].setdefault(name, []).append(got)
             say(f"{of}: {name}: {got['p50_ms']} ms")
     results["statements"] = pages.statements()
+    results["isolation"] = price_of_isolation(place, sizes)
     return results
+
+
+def price_of_isolation(place: house.House, sizes: Sizes) -> list[dict[str, Any]]:
+    """Last, since the rows that it needs would weigh on everything else."""
+    say(f"making {sizes.organizations} organizations")
+    isolation = IsolationBench(place, sizes)
+    isolation.fill()
+    repeats = []
+    for repeat in range(1, sizes.repeats + 1):
+        repeats.append(isolation.measure())
+        ratio = repeats[-1]["list_of_units"]["requests"]["ratio"]
+        say(f"{repeat} of {sizes.repeats}: a list costs {ratio} of what it would without walls")
+    return repeats
 
 
 def run(place: house.House, sizes: Sizes) -> dict[str, Any]:

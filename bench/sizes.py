@@ -21,6 +21,9 @@ class Sizes:
     alerts: int = 50
     requests: int = 50  # of each page
     day_of_readings: int = 1440  # one a minute
+    organizations: int = 200  # beside each other, for the price of isolation
+    units_each: int = 50
+    rounds: int = 100  # of each list with walls and without, in turn
 
 
 FULL = Sizes()
@@ -38,4 +41,7 @@ QUICK = Sizes(
     alerts=2,
     requests=3,
     day_of_readings=600,
+    organizations=5,
+    units_each=4,
+    rounds=4,
 )

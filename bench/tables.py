@@ -11,7 +11,7 @@ Repeats = Sequence[dict[str, Any]]
 
 def render(results: Results) -> str:
     """Everything that was measured."""
-    return "\n\n".join([_machine(results), _ingest(results), _journey(results), _pages(results)])
+    return "\n\n".join([_machine(results), _ingest(results), _journey(results), _pages(results), _isolation(results)])
 
 
 def _machine(results: Results) -> str:
@@ -85,6 +85,21 @@ def _pages(results: Results) -> str:
         for name, title in names.items()
     ]
     return _table("Pages, one request at a time", ["", "p50 ms", "p99 ms", "SQL statements", "kB"], rows)
+
+
+def _isolation(results: Results) -> str:
+    names = {"list_of_units": "list of {rows} units", "list_of_alerts": "list of {rows} alerts", "search": "search"}
+    rows = []
+    for name, title in names.items():
+        for kind in ("queries", "requests"):
+            repeats = [repeat[name][kind] for repeat in results["isolation"]]
+            row = [f"{title.format(**repeats[0])}, {kind}"]
+            for value in ("walled_ms", "bare_ms", "ratio", "ratio_of_least"):
+                row.append(_cell(repeats, lambda r, value=value: r[value], 2))  # type: ignore[misc]
+            rows.append(row)
+    sizes = results["sizes"]
+    title = f"The price of isolation, {sizes['organizations']} organizations of {sizes['units_each']} units"
+    return _table(title, ["", "with walls, ms", "without, ms", "ratio", "ratio of the least"], rows)
 
 
 def _cell(repeats: Repeats, value: Callable[[dict[str, Any]], float], digits: int = 0) -> str:
