@@ -3027,8 +3027,6 @@ export interface operations {
             query?: {
                 /** @description Opaque; take it from `next` or `previous`. */
                 cursor?: string;
-                /** @description Another order; `-` begins with the greatest. Missing values are the greatest. */
-                ordering?: "opened_at" | "-opened_at" | "started_at" | "-started_at" | "resolved_at" | "-resolved_at";
                 /** @description Rows in a page. */
                 page_size?: number;
             };
@@ -4046,6 +4044,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
