@@ -3,21 +3,73 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Final
+from typing import NamedTuple
 from uuid import UUID
 
-from alerts import evaluation, lifecycle
-from alerts.evaluation import Opened, Point, State, Terms
-from alerts.models import Alert, AlertRule, Condition, Metric, RuleState
-from alerts.states import decode, encode
-from sensors.models import Sensor, SensorStatus, Unit
-from sensors.recording import Measured
+import msgspec
+from django.db import connection
+from uuid_utils.compat import uuid7
 
-# What evaluation judges so far, and the column of the sensor that holds the newest value.
-_METRICS: Final = (Metric.TEMPERATURE, Metric.HUMIDITY, Metric.BATTERY, Metric.SIGNAL)
-_CONDITIONS: Final = (Condition.ABOVE, Condition.BELOW)
+from alerts import evaluation, lifecycle
+from alerts.evaluation import Opened, Point, State, Terms, Transition
+from alerts.models import Alert, AlertRule, Metric
+from alerts.states import decode, encode
+from alerts.watching import METRICS, Place, Rulebook, Watch
+from sensors.models import SensorStatus, Unit
+from sensors.recording import Measured, array
+
+Newest = dict[int, tuple[float, float]]  # sensor -> (time, value)
+
+
+class Batch:
+    """The new readings of one unit, in order of their times."""
+
+    def __init__(self, items: list[Measured]) -> None:
+        self._items = sorted(items, key=lambda item: (item.moment, item.probe.id))
+        self._points: dict[str, list[Point]] = {}
+
+    def points(self, metric: str) -> list[Point]:
+        """What was measured. Judge what is stored: 5.004 is kept as 5.00, and a chart must agree with its alerts."""
+        points = self._points.get(metric)
+        if points is None:
+            points = self._points[metric] = [
+                Point(item.moment, item.probe.id, value, item.probe.gap_s)
+                for item in self._items
+                if (value := _value(item, metric)) is not None
+            ]
+        return points
+
+
+def _value(item: Measured, metric: str) -> float | None:
+    if metric == Metric.TEMPERATURE:
+        packed = item.packed.temperature
+        return None if packed is None else packed / 100
+    if metric == Metric.HUMIDITY:
+        packed = item.packed.humidity
+        return None if packed is None else packed / 100
+    value = item.sample.battery if metric == Metric.BATTERY else item.sample.signal
+    return None if value is None else float(value)
+
+
+class Task(NamedTuple):
+    """One rule with one unit, and what to judge."""
+
+    key: str
+    watch: Watch
+    place: Place
+    points: Sequence[Point]
+    others: Newest
+
+
+class Verdict(NamedTuple):
+    """What became of a task."""
+
+    task: Task
+    before: State
+    after: State
+    transitions: list[Transition]
 
 
 def judge(new: Sequence[Measured], *, at: datetime) -> None:
@@ -29,144 +81,147 @@ def judge(new: Sequence[Measured], *, at: datetime) -> None:
     by_unit = _group_by_unit(new)
     if not by_unit:
         return
-    # Two writers with different sensors of one unit take turns.
-    units = {
-        unit.pk: unit
-        for unit in Unit.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("site")
-        .filter(pk__in=by_unit, deleted_at=None)
-        .order_by("pk")
-    }
-    rules = list(_watching(list(units.values())))
-    if not rules:
-        return
-    others = _newest_of_units(units)
-    watched = [(lifecycle.cause_key(rule_id=rule.pk, unit_id=unit.pk), rule, unit) for rule, unit in rules]
-    states = {
-        row.cause_key: row
-        for row in RuleState.objects.select_for_update(of=("self",))
-        .filter(cause_key__in=[key for key, _, _ in watched])
-        .order_by("cause_key")
-    }
-    for key, rule, unit in sorted(watched, key=lambda item: _urgency(item[1])):
-        points = list(_points(by_unit[unit.pk], rule.metric))
-        if points:
-            _judge_one(key, rule, unit, points, others[unit.pk, rule.metric], states.get(key), at=at)
+    places = _lock_units(by_unit)
+    tasks = _tasks(places, by_unit)
+    states = _lock_states([task.key for task in tasks])
+    verdicts = [_evaluate(task, states.get(task.key)) for task in tasks if _matters(task, states)]
+    for verdict in verdicts:
+        if verdict.transitions:
+            _move(verdict, at=at)
+        if verdict.after.open and verdict.after.peak != verdict.before.peak:
+            Alert.objects.unresolved().filter(cause_key=verdict.task.key).update(peak=verdict.after.peak)
+    _keep([verdict for verdict in verdicts if verdict.after != verdict.before])
 
 
-def _urgency(rule: AlertRule) -> tuple[bool, str]:
-    """Critical rules first: an open critical silences the messages of the warning, in the same batch too."""
-    return (rule.severity != "critical", str(rule.pk))
-
-
-def _group_by_unit(new: Sequence[Measured]) -> dict[UUID, list[Measured]]:
+def _group_by_unit(new: Sequence[Measured]) -> dict[UUID, Batch]:
     by_unit: dict[UUID, list[Measured]] = defaultdict(list)
     for item in new:
         probe = item.probe
         if probe.unit_id is None or probe.status == SensorStatus.RETIRED:
             continue
-        if probe.last_reading_at is not None and item.sample.recorded_at <= probe.last_reading_at:
-            continue  # Note [Late readings] in evaluation.py
-        by_unit[probe.unit_id].append(item)
-    for items in by_unit.values():
-        items.sort(key=lambda item: (item.sample.recorded_at, item.probe.id))
-    return by_unit
+        if probe.is_news(item.sample.recorded_at):  # Note [Late readings] in evaluation.py
+            by_unit[probe.unit_id].append(item)
+    return {unit_id: Batch(items) for unit_id, items in by_unit.items()}
 
 
-def _watching(units: Sequence[Unit]) -> Iterator[tuple[AlertRule, Unit]]:
-    """Each rule in force with each unit in its scope."""
-    rules = AlertRule.objects.alive().filter(
-        organization_id__in={unit.organization_id for unit in units},
-        enabled=True,
-        metric__in=_METRICS,
-        condition__in=_CONDITIONS,
-    )
-    by_organization: dict[UUID, list[AlertRule]] = defaultdict(list)
-    for rule in rules.order_by("pk"):
-        by_organization[rule.organization_id].append(rule)
-    for unit in units:
-        for rule in by_organization[unit.organization_id]:
-            if applies(rule, unit):
-                yield rule, unit
+_LOCK_UNITS = """
+SELECT id, organization_id, site_id, area_id, kind, default_rules FROM sensors_unit
+WHERE id = ANY (%s::uuid[]) AND deleted_at IS NULL
+ORDER BY id FOR NO KEY UPDATE
+"""
 
 
-def applies(rule: AlertRule, unit: Unit) -> bool:
-    """Whether the unit is in the rule's scope; a unit may do without the defaults of its kind."""
-    if rule.is_default and not unit.default_rules:
-        return False
-    return (
-        rule.site_id in (None, unit.site_id)
-        and rule.area_id in (None, unit.area_id)
-        and rule.unit_id in (None, unit.pk)
-        and rule.unit_kind in ("", unit.kind)
-    )
+def _lock_units(units: Collection[UUID]) -> list[Place]:
+    """Two writers with different sensors of one unit take turns."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_UNITS, [array(units)])
+        return [Place(*row) for row in cursor.fetchall()]
 
 
-def _newest_of_units(units: dict[UUID, Unit]) -> dict[tuple[UUID, str], dict[int, tuple[float, float]]]:
-    """(unit, metric) -> sensor -> (time, value) before this batch: siblings count while they are fresh."""
-    newest: dict[tuple[UUID, str], dict[int, tuple[float, float]]] = defaultdict(dict)
-    sensors = Sensor.objects.alive().filter(unit_id__in=units, last_reading_at__isnull=False)
-    for row in sensors.values_list("unit_id", "pk", "last_reading_at", *_METRICS):
-        unit_id, sensor_id, seen = row[:3]
-        for metric, value in zip(_METRICS, row[3:], strict=True):
-            if value is not None:
-                newest[unit_id, metric][sensor_id] = (seen.timestamp(), value)
+def _tasks(places: Sequence[Place], by_unit: dict[UUID, Batch]) -> list[Task]:
+    """Each rule in force with each unit in its scope; critical ones first.
+
+    An open critical silences the messages of the warning, in the same batch too.
+    """
+    rulebook = Rulebook(places)
+    others = _newest_of_units([place.unit_id for place in places])
+    tasks = []
+    for place in places:
+        for watch in rulebook.watching(place):
+            points = by_unit[place.unit_id].points(watch.metric)
+            if points:
+                key = lifecycle.cause_key(rule_id=watch.rule_id, unit_id=place.unit_id)
+                tasks.append(Task(key, watch, place, points, others[place.unit_id, watch.metric]))
+    tasks.sort(key=lambda task: not task.watch.is_critical)
+    return tasks
+
+
+_NEWEST_OF_UNITS = """
+SELECT unit_id, id, extract(epoch FROM last_reading_at)::float8,
+       temperature / 100.0::float8, humidity / 100.0::float8, battery::float8, signal::float8
+FROM sensors_sensor
+WHERE unit_id = ANY (%s::uuid[]) AND retired_at IS NULL AND last_reading_at IS NOT NULL
+"""
+
+
+def _newest_of_units(units: Sequence[UUID]) -> dict[tuple[UUID, str], Newest]:
+    """(unit, metric) -> the newest of its sensors before this batch: siblings count while they are fresh."""
+    newest: dict[tuple[UUID, str], Newest] = defaultdict(dict)
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST_OF_UNITS, [array(units)])
+        for unit_id, sensor_id, seen, *values in cursor.fetchall():
+            for metric, value in zip(METRICS, values, strict=True):
+                if value is not None:
+                    newest[unit_id, metric][sensor_id] = (seen, value)
     return newest
 
 
-def _points(items: Sequence[Measured], metric: str) -> Iterator[Point]:
-    for item in items:
-        value = getattr(item.sample, metric)
-        if value is not None:
-            # Judge what is stored: 5.004 is kept as 5.00, and a chart must agree with its alerts.
-            yield Point(
-                item.sample.recorded_at.timestamp(),
-                item.probe.id,
-                round(float(value), 2),
-                item.probe.gap.total_seconds(),
-            )
+_LOCK_STATES = """
+SELECT cause_key, state::text FROM alerts_rulestate WHERE cause_key = ANY (%s::text[]) ORDER BY cause_key FOR UPDATE
+"""
 
 
-def _judge_one(
-    key: str,
-    rule: AlertRule,
-    unit: Unit,
-    points: Sequence[Point],
-    others: dict[int, tuple[float, float]],
-    row: RuleState | None,
-    *,
-    at: datetime,
-) -> None:
-    before = decode(row.state) if row else State()
-    after, transitions = evaluation.evaluate(terms_of(rule), before, points, others=others)
-    for transition in transitions:
+def _lock_states(keys: Sequence[str]) -> dict[str, State]:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_STATES, [array(keys)])
+        return {key: decode(msgspec.json.decode(state)) for key, state in cursor.fetchall()}
+
+
+def _matters(task: Task, states: dict[str, State]) -> bool:
+    """Whether evaluating can change anything: not if nothing is remembered and no sensor is beyond the limit."""
+    state = states.get(task.key)
+    if state is not None and not state.idle:
+        return True
+    breached = task.watch.terms.breached
+    return any(breached(point.value) for point in task.points) or any(
+        breached(value) for _, value in task.others.values()
+    )
+
+
+def _evaluate(task: Task, state: State | None) -> Verdict:
+    before = state or State()
+    after, transitions = evaluation.evaluate(task.watch.terms, before, task.points, others=task.others)
+    return Verdict(task, before, after, transitions)
+
+
+def _move(verdict: Verdict, *, at: datetime) -> None:
+    task = verdict.task
+    for transition in verdict.transitions:
         if isinstance(transition, Opened):
+            rule = AlertRule.objects.get(pk=task.watch.rule_id)
+            unit = Unit.objects.select_related("site").get(pk=task.place.unit_id)
             lifecycle.open_alert(rule=rule, unit=unit, opened=transition, at=at)
         else:
-            lifecycle.resolve_cleared(cause=key, resolved=transition)
-    if after.open and after.peak != before.peak:
-        Alert.objects.unresolved().filter(cause_key=key).update(peak=after.peak)
-    _keep(key, rule, unit, after, row)
+            lifecycle.resolve_cleared(cause=task.key, resolved=transition)
 
 
 def terms_of(rule: AlertRule) -> Terms:
     """The part of a rule that evaluation needs."""
     assert rule.threshold is not None  # noqa: S101 (alert_rule_threshold_where_needed)
-    return Terms(
-        condition="above" if rule.condition == Condition.ABOVE else "below",
-        threshold=rule.threshold,
-        delay_s=rule.delay_s,
-        hysteresis=rule.hysteresis,
-        clear_delay_s=rule.clear_delay_s,
-    )
+    return Terms(rule.condition, rule.threshold, rule.delay_s, rule.hysteresis, rule.clear_delay_s)  # type: ignore[arg-type]
 
 
-def _keep(key: str, rule: AlertRule, unit: Unit, state: State, row: RuleState | None) -> None:
-    """Remember what the next batch needs. An idle state needs no row: most units are fine most of the time."""
-    if row is not None and (not state.idle or not decode(row.state).idle):
-        row.state = encode(state)
-        row.save(update_fields=["state"])
-    elif row is None and not state.idle:
-        RuleState.objects.create(
-            organization_id=rule.organization_id, cause_key=key, rule=rule, unit=unit, state=encode(state)
+_KEEP = """
+INSERT INTO alerts_rulestate (id, organization_id, cause_key, rule_id, unit_id, state)
+SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::jsonb[])
+ON CONFLICT (cause_key) DO UPDATE SET state = excluded.state
+"""
+
+
+def _keep(changed: Sequence[Verdict]) -> None:
+    """Remember what the next batch needs. A unit that was always fine needs no row: most are, most of the time."""
+    if not changed:
+        return
+    tasks = [verdict.task for verdict in changed]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _KEEP,
+            [
+                [uuid7() for _ in tasks],
+                [task.place.organization_id for task in tasks],
+                [task.key for task in tasks],
+                [task.watch.rule_id for task in tasks],
+                [task.place.unit_id for task in tasks],
+                [msgspec.json.encode(encode(verdict.after)).decode() for verdict in changed],
+            ],
         )

@@ -19,7 +19,7 @@ from ingest.samples import POWER_ON_VALUE, Decoded, Rejection
 from organizations import events
 from organizations.tenancy import Origin, acting_as_system
 from sensors import recording
-from sensors.recording import Measured, Probe, ProbeName
+from sensors.recording import Measured, Probe, ProbeName, measure
 from sensors.tasks import publish_device
 
 _POWER_ON_LOOKS_BACK: Final = timedelta(hours=1)
@@ -90,7 +90,7 @@ def _measured(
                     Rejection(index, "sensor_fault", "85 after a reading below 60 is a probe that just powered on.")
                 )
                 continue
-            measured.append(Measured(probes[ProbeName(organization_id, sample.serial, sample.channel)], sample))
+            measured.append(measure(probes[ProbeName(organization_id, sample.serial, sample.channel)], sample))
             owners.append((number, index))
     return measured, owners
 
@@ -163,17 +163,23 @@ def _count(
 def _publish_readings(new: Sequence[Measured]) -> None:
     """One event per organization with the newest values of each probe; screens show these, charts add them."""
     batches: dict[UUID, list[events.Event]] = {}
+    places: dict[int, dict[str, str]] = {}
     for item in new:
         probe, sample = item.probe, item.sample
         if probe.unit_id is None or (sample.temperature is None and sample.humidity is None):
             continue
-        if probe.last_reading_at is not None and sample.recorded_at <= probe.last_reading_at:
+        if not probe.is_news(sample.recorded_at):
             continue  # late: a chart that shows that time fetches it, a tile doesn't go back
-        batches.setdefault(probe.organization_id, []).append(
-            {
+        place = places.get(probe.id)
+        if place is None:
+            place = places[probe.id] = {
                 "unit": str(probe.unit_id),
                 "sensor": str(probe.public_id),
                 "site": str(probe.site_id),
+            }
+        batches.setdefault(probe.organization_id, []).append(
+            {
+                **place,
                 "recorded_at": rfc3339(sample.recorded_at),
                 "temperature": sample.temperature,
                 "humidity": sample.humidity,

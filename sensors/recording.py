@@ -39,6 +39,9 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
     door_open: bool | None = None
 
 
+_VALUES: Final = ("temperature", "humidity", "battery", "signal", "door_open")
+
+
 class ProbeName(NamedTuple):
     """How the outside names a probe."""
 
@@ -47,7 +50,7 @@ class ProbeName(NamedTuple):
     channel: str
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class Probe:
     """A sensor as recording and evaluation need it, with its newest values before this batch."""
 
@@ -65,19 +68,38 @@ class Probe:
     humidity: float | None
     battery: int | None
     signal: int | None
+    # The longest pause between two readings that still counts as watched time.
+    gap_s: float = field(init=False)
 
-    @property
-    def gap(self) -> timedelta:
-        """The longest pause between two readings that still counts as watched time."""
-        return max(MIN_GAP, GAP_INTERVALS * timedelta(seconds=self.expected_interval_s))
+    def __post_init__(self) -> None:
+        self.gap_s = max(MIN_GAP.total_seconds(), float(GAP_INTERVALS * self.expected_interval_s))
+
+    def is_news(self, moment: datetime) -> bool:
+        """Whether it is later than everything that this probe has measured before this batch."""
+        return self.last_reading_at is None or moment > self.last_reading_at
 
 
-@dataclass
-class Measured:
+class Packed(NamedTuple):
+    """Values as stored, and as a duplicate must repeat them: hundredths of °C and % RH; door 1 open, 0 closed."""
+
+    temperature: int | None
+    humidity: int | None
+    door: int | None
+
+
+class Measured(msgspec.Struct, gc=False):
     """One sample of a known probe, on its way into the table."""
 
     probe: Probe
     sample: Sample
+    moment: float  # recorded_at in seconds since 1970
+    packed: Packed
+
+
+def measure(probe: Probe, sample: Sample) -> Measured:
+    """The sample with the values that will be stored, so that everything after judges those."""
+    packed = Packed(_packed(sample.temperature), _packed(sample.humidity), _flag(sample.door_open))
+    return Measured(probe, sample, sample.recorded_at.timestamp(), packed)
 
 
 @dataclass
@@ -117,8 +139,11 @@ JOIN unnest(%s::integer[], %s::timestamptz[]) AS wanted (sensor_id, recorded_at)
 _STORE = """
 INSERT INTO sensors_reading
   (sensor_id, recorded_at, organization_number, delay_s, temperature, humidity, battery, signal, door)
-SELECT * FROM unnest(%s::integer[], %s::timestamptz[], %s::integer[], %s::integer[], %s::smallint[], %s::smallint[],
-                     %s::smallint[], %s::smallint[], %s::smallint[])
+SELECT sensor_id, 'epoch'::timestamptz + ms * interval '1 millisecond', number, delay_s, temperature, humidity, battery,
+       signal, door
+FROM unnest(%s::integer[], %s::bigint[], %s::integer[], %s::integer[], %s::smallint[], %s::smallint[], %s::smallint[],
+            %s::smallint[], %s::smallint[])
+  AS new (sensor_id, ms, number, delay_s, temperature, humidity, battery, signal, door)
 """
 
 _NEWEST = """
@@ -164,24 +189,22 @@ def record(measured: Sequence[Measured], *, numbers: dict[UUID, int], at: dateti
     which never overwrites. Inside the batch the first one wins. Call inside a transaction.
     """
     recorded = Recorded()
-    keys = {(item.probe.id, item.sample.recorded_at) for item in measured}
-    known = _stored(sorted(keys))
+    # With the probe locked, nothing later than its newest reading can be stored already: usually nobody need be asked.
+    old = {
+        (item.probe.id, item.sample.recorded_at) for item in measured if not item.probe.is_news(item.sample.recorded_at)
+    }
+    known = _stored(sorted(old))
     for position, item in enumerate(measured):
-        compared = _compared(item.sample)
-        earlier = known.setdefault((item.probe.id, item.sample.recorded_at), compared)
-        if earlier is compared:
+        packed = item.packed
+        earlier = known.setdefault((item.probe.id, item.sample.recorded_at), packed)
+        if earlier is packed:
             recorded.new.append(item)
         else:
-            (recorded.duplicates if earlier == compared else recorded.conflicts).append(position)
+            (recorded.duplicates if earlier == packed else recorded.conflicts).append(position)
     # Sorted by key: neighbours in the batch are neighbours in the index.
-    recorded.new.sort(key=lambda item: (item.probe.id, item.sample.recorded_at))
+    recorded.new.sort(key=lambda item: (item.probe.id, item.moment))
     _store(recorded.new, numbers=numbers, at=at)
     return recorded
-
-
-def _compared(sample: Sample) -> tuple[int | None, int | None, int | None]:
-    """What a duplicate must agree on, as it is stored."""
-    return (_packed(sample.temperature), _packed(sample.humidity), _flag(sample.door_open))
 
 
 def _packed(value: float | None) -> int | None:
@@ -192,33 +215,37 @@ def _flag(value: bool | None) -> int | None:
     return None if value is None else int(value)
 
 
-def _stored(
-    keys: Sequence[tuple[int, datetime]],
-) -> dict[tuple[int, datetime], tuple[int | None, int | None, int | None]]:
+def array(values: Iterable[object]) -> str:
+    """An array of numbers or moments as PostgreSQL writes it: psycopg would convert a list element by element."""
+    return "{" + ",".join(map(str, values)).replace("None", "NULL") + "}"
+
+
+def _stored(keys: Sequence[tuple[int, datetime]]) -> dict[tuple[int, datetime], Packed]:
     if not keys:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_STORED, [[key[0] for key in keys], [key[1] for key in keys]])
-        return {(row[0], row[1]): (row[2], row[3], row[4]) for row in cursor.fetchall()}
+        cursor.execute(_STORED, [array(key[0] for key in keys), array(key[1].isoformat() for key in keys)])
+        return {(row[0], row[1]): Packed(row[2], row[3], row[4]) for row in cursor.fetchall()}
 
 
 def _store(new: Sequence[Measured], *, numbers: dict[UUID, int], at: datetime) -> None:
     if not new:
         return
     samples = [item.sample for item in new]
+    received = at.timestamp()
     with connection.cursor() as cursor:
         cursor.execute(
             _STORE,
             [
-                [item.probe.id for item in new],
-                [s.recorded_at for s in samples],
-                [numbers[item.probe.organization_id] for item in new],
-                [round((at - s.recorded_at).total_seconds()) for s in samples],
-                [_packed(s.temperature) for s in samples],
-                [_packed(s.humidity) for s in samples],
-                [s.battery for s in samples],
-                [s.signal for s in samples],
-                [_flag(s.door_open) for s in samples],
+                array([item.probe.id for item in new]),
+                array([round(item.moment * 1000) for item in new]),
+                array([numbers[item.probe.organization_id] for item in new]),
+                array([round(received - item.moment) for item in new]),
+                array([item.packed.temperature for item in new]),
+                array([item.packed.humidity for item in new]),
+                array([s.battery for s in samples]),
+                array([s.signal for s in samples]),
+                array([item.packed.door for item in new]),
             ],
         )
 
@@ -233,7 +260,7 @@ def keep_newest(
     """
     rows, changes = [], []
     for probe, sample in _merge_by_probe(new).values():
-        if probe.last_reading_at is not None and sample.recorded_at <= probe.last_reading_at:
+        if not probe.is_news(sample.recorded_at):
             continue  # late: history, not news
         status = _status(probe, sample.recorded_at, at)
         rows.append((probe.id, sample, status))
@@ -254,14 +281,14 @@ def _update_newest(rows: Sequence[tuple[int, Sample, str]], *, at: datetime) -> 
             _NEWEST,
             [
                 at,
-                [probe_id for probe_id, _, _ in rows],
-                [s.recorded_at for s in samples],
-                [status for _, _, status in rows],
-                [_packed(s.temperature) for s in samples],
-                [_packed(s.humidity) for s in samples],
-                [s.battery for s in samples],
-                [s.signal for s in samples],
-                [_flag(s.door_open) for s in samples],
+                array([probe_id for probe_id, _, _ in rows]),
+                array([s.recorded_at.isoformat() for s in samples]),
+                array([status for _, _, status in rows]),
+                array([_packed(s.temperature) for s in samples]),
+                array([_packed(s.humidity) for s in samples]),
+                array([s.battery for s in samples]),
+                array([s.signal for s in samples]),
+                array([_flag(s.door_open) for s in samples]),
             ],
         )
 
@@ -287,22 +314,20 @@ def _merge_by_probe(new: Sequence[Measured]) -> dict[int, tuple[Probe, Sample]]:
         by_probe[item.probe.id].append(item)
     merged = {}
     for probe_id, items in by_probe.items():
-        items.sort(key=lambda item: item.sample.recorded_at)
-        sample = items[0].sample
-        for later in items[1:]:
-            s = later.sample
-            sample = Sample(
-                serial=s.serial,
-                channel=s.channel,
-                recorded_at=s.recorded_at,
-                temperature=sample.temperature if s.temperature is None else s.temperature,
-                humidity=sample.humidity if s.humidity is None else s.humidity,
-                battery=sample.battery if s.battery is None else s.battery,
-                signal=sample.signal if s.signal is None else s.signal,
-                door_open=sample.door_open if s.door_open is None else s.door_open,
-            )
-        merged[probe_id] = (items[0].probe, sample)
+        items.sort(key=lambda item: item.moment, reverse=True)
+        merged[probe_id] = (items[0].probe, _filled([item.sample for item in items]))
     return merged
+
+
+def _filled(newest_first: Sequence[Sample]) -> Sample:
+    """The newest sample, what it lacks taken from those before."""
+    newest = newest_first[0]
+    lacking = [name for name in _VALUES if getattr(newest, name) is None]
+    found = {}
+    for name in lacking:
+        earlier = (getattr(sample, name) for sample in newest_first[1:])
+        found[name] = next((value for value in earlier if value is not None), None)
+    return msgspec.structs.replace(newest, **found) if found else newest
 
 
 def _status(probe: Probe, recorded_at: datetime, at: datetime) -> str:
