@@ -227,12 +227,6 @@ class Sensor(OwnedModel):
                 name="sensor_interval_sane",
             ),
         ]
-        indexes = [
-            # sensors.tasks.sweep_silent asks every 30 s who has gone quiet.
-            models.Index(
-                fields=["last_reading_at"], condition=Q(status=SensorStatus.ONLINE), name="sensor_online_newest"
-            ),
-        ]
 
     def __str__(self) -> str:
         return f"{self.serial}/{self.channel} ({self.pk})"
