@@ -102,7 +102,7 @@ class TrueOrFalseFilter(filters.BooleanFilter):  # type: ignore[misc]
         super().__init__(*args, widget=forms.TextInput, **kwargs)
 
 
-class _Moment(filters.IsoDateTimeFilter.field_class):  # type: ignore[misc, name-defined]
+class _Moment(filters.IsoDateTimeFilter.field_class):  # type: ignore[misc]
     """Django's own takes years and zones that PostgreSQL doesn't know."""
 
     def to_python(self, value: Any) -> datetime | None:
