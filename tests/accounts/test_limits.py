@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from organizations.accounts import limits
@@ -19,7 +18,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def strict(settings: Any) -> None:
     """As in production."""
-    cache.clear()
     settings.RATE_SIGN_IN = "10/min"
     settings.SIGN_IN_MISTAKES = 10
 

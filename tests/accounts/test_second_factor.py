@@ -6,18 +6,11 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
-from django.core.cache import cache
 
 from tests.accounts.client import Browser, Mailbox, link_in, person, totp_code
 from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def forgetful() -> None:
-    """A code counts once in half a minute, over all tests."""
-    cache.clear()
 
 
 def with_phone(email: str) -> tuple[Browser, str, list[str]]:
