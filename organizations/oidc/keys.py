@@ -41,7 +41,7 @@ class IssuerKeys:
         self._fetched_at = self._tried_at = self._unknown_at = float("-inf")
 
     def find(self, *, kid: str | None, algorithm: str) -> SigningKey | None:
-        """The key that a token names, None if the issuer has none such. May ask the issuer: Note [Keys of issuers].
+        """The key that a token names, None if the issuer has none such. May ask it: Note [Keys of issuers] above.
 
         A token that names none is believed only where there is one key that it could mean. Raises Unreachable when no
         keys were ever learned.

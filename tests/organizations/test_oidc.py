@@ -248,7 +248,7 @@ class TestForged:
 
 
 class TestKeys:
-    """Note [Keys of issuers]: counted at the issuer. The clock is an argument."""
+    """Counted at the issuer. The clock is an argument."""
 
     def test_keys_are_fetched_once_for_many_tokens(self, issuer: Issuer) -> None:
         for _ in range(5):
