@@ -16,9 +16,10 @@ from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from django.apps import apps
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import CharField, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.fields import BooleanField
+from django.db.models.functions import Cast
 from rest_framework import status
 
 from freshtrack.errors import DomainError
@@ -160,10 +161,12 @@ def seen_by(membership: Membership) -> QuerySet[Change]:
     rows = Change.objects.for_member(membership).filter(entity__in=entities_seen_by(membership))
     if membership.site_ids is None:
         return rows
-    # The second wall says the same and more: of these three, only rules that watch a place of the member's.
-    everybodys = Q(site_id=None, entity__in=["organization", "membership", "alert_rule"])
+    # The second wall says the same and more: of the rules, only those that watch a place of the member's.
+    everybodys = Q(site_id=None, entity__in=["organization", "alert_rule"])
+    colleagues = Membership.objects.for_member(membership).annotate(key=Cast("pk", CharField())).values("key")
+    theirs = Q(site_id=None, entity="membership", entity_id__in=colleagues)
     left = Q(changes__site_id__before__in=[str(site) for site in membership.site_ids])
-    return rows.filter(Q(site_id__in=membership.site_ids) | left | everybodys)
+    return rows.filter(Q(site_id__in=membership.site_ids) | left | everybodys | theirs)
 
 
 def _place_of(row: Change) -> Cursor:

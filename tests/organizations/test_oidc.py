@@ -118,7 +118,8 @@ class TestForged:
             ({"sub": "x" * 256}, "invalid_token"),
             ({"sub": "x\0"}, "invalid_token"),
         ],
-        ids=lambda value: str(value)[:40],
+        # By claim: moments differ between the processes that collect.
+        ids=lambda value: value if isinstance(value, str) else next(iter(value)),
     )
     def test_wrong_claims_are_refused_with_a_reason(self, said: dict[str, Any], code: str, issuer: Issuer) -> None:
         assert refusal(issuer.token(**said)) == code

@@ -1,4 +1,8 @@
-"""Catching up: nothing is missed, nothing twice, and nobody sees more than their lists show."""
+"""Catching up: nothing is missed, nothing twice, and nobody sees more than their lists show.
+
+Here and not beside the other tests of organizations, which run two at a time: a transaction that runs anywhere in the
+cluster holds up what is told, and theirs would.
+"""
 
 from __future__ import annotations
 
@@ -294,6 +298,15 @@ class TestWhoMaySeeWhat:
         )
         seen = [row for row in restricted.next() if row["id"] == str(colleague.pk)]
         assert [row["changes"]["sites"]["after"] for row in seen] == [[str(here.site_id)]]
+
+    def test_of_people_at_other_sites_they_learn_nothing(
+        self, owner: Membership, here: Unit, restricted: Reader
+    ) -> None:
+        there = SiteFactory(organization=owner.organization)
+        MembershipFactory(organization=owner.organization, role=Role.STAFF, site_ids=[there.pk])
+        beside = MembershipFactory(organization=owner.organization, role=Role.STAFF, site_ids=[here.site_id])
+        told = [change["id"] for change in restricted.next() if change["entity"] == "membership"]
+        assert told == [str(beside.pk)]
 
 
 class RolledBack(Exception):
