@@ -223,4 +223,5 @@ def test_readings_leave_a_sensors_row_where_it_is() -> None:
     with acting_as_system("tests"), connection.cursor() as cursor:
         Sensor.objects.filter(pk=sensor.pk).update(temperature=4.0, last_reading_at=NOON, status="online")
         cursor.execute(versions, ["sensors_sensor", "sensors_sensor"])
-        assert cursor.fetchone() == (1, 1)
+        updated, in_place = cursor.fetchone()
+    assert updated == in_place > 0
