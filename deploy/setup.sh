@@ -172,12 +172,12 @@ run_tests() {
   trap print_summary EXIT
   local pytest=("$PY" -m pytest --durations=10)
   suite checks 180 bash "$0" check
-  suite unit 240 "${pytest[@]}" -n 2 --ignore=tests/tenancy --ignore=tests/flows --ignore=tests/browser
+  suite unit 480 "${pytest[@]}" -n 2 --ignore=tests/tenancy --ignore=tests/flows --ignore=tests/browser
   suite tenancy 120 "${pytest[@]}" -n 2 tests/tenancy
   # Flows start the whole product, browsers look at it.
   "$PY" -m freshtrack.up.web_app
-  suite flows 180 "${pytest[@]}" tests/flows
-  suite browser 240 "${pytest[@]}" tests/browser
+  suite flows 240 "${pytest[@]}" tests/flows
+  suite browser 480 "${pytest[@]}" tests/browser
   suite "web app" 120 npm --prefix frontend test
 }
 
