@@ -69,3 +69,17 @@ class RequestIdFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = current_id()
         return True
+
+
+# Pages whose address ends in a secret from an e-mail: the proxy's log leaves it out as well (deploy/Caddyfile).
+_SECRET_LINK = re.compile(r"/(reset-password|verify-email|invitation)/[^\s?#\"']+")
+
+
+class SecretLinksFilter(logging.Filter):
+    """Takes the secret out of addresses that end in one: Django logs the path of what it answers with an error."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if _SECRET_LINK.search(message):
+            record.msg, record.args = _SECRET_LINK.sub(r"/\1/…", message), ()
+        return True
