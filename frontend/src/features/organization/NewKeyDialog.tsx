@@ -28,6 +28,8 @@ export function NewKeyDialog({ onClose }: { onClose: () => void }) {
     mutationFn: () =>
       createKey(organization, name.trim(), days ? new Date(Date.now() + Number(days) * DAY).toISOString() : null),
     onSuccess: () => client.invalidateQueries({ queryKey: keysKey(organization) }),
+    // The secret is gone with the dialog.
+    gcTime: 0,
   })
   if (making.data) return <Secret made={making.data} onClose={onClose} />
   const missing = name.trim() === ''
