@@ -134,8 +134,13 @@ class RuleState(OwnedModel):
     rule = models.ForeignKey(AlertRule, on_delete=models.CASCADE, related_name="+")
     unit = models.ForeignKey(Unit, on_delete=models.CASCADE, related_name="+")
     state = models.JSONField(help_text="evaluation.State, encoded.")
+    # Most rules of most units have nothing to remember; ingest asks with every batch for those that have.
+    active = models.BooleanField(db_default=True, help_text="There is something to remember: a breach, an open alert.")
 
     objects = OwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["unit"], condition=Q(active=True), name="rule_state_active")]
 
     def __str__(self) -> str:
         return self.cause_key

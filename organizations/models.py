@@ -94,11 +94,42 @@ class Organization(models.Model):
     time_zone = models.CharField(max_length=64, default="UTC")
     created_at = models.DateTimeField(default=now)
     deleted_at = models.DateTimeField(null=True, blank=True)
+    # What is shown and what is kept are two things: a smaller plan hides old readings, it never deletes any.
+    history_days = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How far back readings are shown; empty: everything. By plan."
+    )
+    keep_years = models.PositiveSmallIntegerField(
+        db_default=3, help_text="How long readings are kept. By the law that applies; at least 3 years."
+    )
 
     objects = OrganizationQuerySet.as_manager()
 
+    class Meta:
+        constraints = [
+            # Covers every food law we know of; medicine asks for more (docs/retention.md).
+            models.CheckConstraint(condition=Q(keep_years__gte=3), name="organization_keeps_three_years"),
+        ]
+
     def __str__(self) -> str:
         return f"{self.name} ({self.slug})"
+
+
+class LegalHold(OwnedModel):
+    """While it stands, nothing of the organization is deleted: an inspection, a recall, a lawsuit."""
+
+    reason = models.TextField(max_length=2000)
+    placed_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    placed_at = models.DateTimeField(default=now)
+    lifted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    lifted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["organization", "-placed_at", "-id"], name="legal_hold_list")]
+
+    def __str__(self) -> str:
+        return f"legal hold of {self.organization_id} ({self.pk})"
 
 
 class FormerSlug(OwnedModel):
@@ -364,7 +395,11 @@ class Change(models.Model):
 
     class Meta:
         managed = True
-        indexes = [models.Index(F("organization"), F("transaction"), F("id"), name="change_by_cursor")]
+        indexes = [
+            models.Index(F("organization"), F("transaction"), F("id"), name="change_by_cursor"),
+            # "What changed since, whoever's it is?", asked by caches with every batch of readings.
+            models.Index(F("transaction"), name="change_by_transaction"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.entity} {self.entity_id} ({self.id})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import ClassVar, Self, TypeVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
@@ -265,3 +266,80 @@ class Reading(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sensor_id} at {self.recorded_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Summary(models.Model):
+    """What one sensor measured in one stretch of time. Values in hundredths, except the counts."""
+
+    site_path: ClassVar[str] = "sensor__site_id"
+
+    sensor = models.ForeignKey(Sensor, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    organization = models.ForeignKey(
+        Organization,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        to_field="number",
+        db_column="organization_number",
+        db_index=False,
+        related_name="+",
+    )
+    # Of temperature. `total / count` is the mean; a sum of means wouldn't be.
+    count = models.IntegerField()
+    total = models.BigIntegerField(help_text="The sum, in hundredths of °C.")
+    lowest = CentiField(null=True)
+    highest = CentiField(null=True)
+    first = CentiField(null=True)
+    last = CentiField(null=True)
+    humidity_count = models.IntegerField()
+    humidity_total = models.BigIntegerField(help_text="The sum, in hundredths of % RH.")
+    humidity_lowest = CentiField(null=True)
+    humidity_highest = CentiField(null=True)
+
+    objects = OwnedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+
+class ReadingHour(Summary):
+    """An hour of one sensor's readings, cut by its site's clock; partitioned by month (sensors/summaries.py)."""
+
+    pk = models.CompositePrimaryKey("sensor_id", "hour")
+    hour = models.DateTimeField(help_text="Where it starts.")
+
+    def __str__(self) -> str:
+        return f"{self.sensor_id} at {self.hour:%Y-%m-%d %H:%M}"
+
+
+class ReadingDay(Summary):
+    """A day of one sensor's readings, from midnight to midnight by its site's clock."""
+
+    pk = models.CompositePrimaryKey("sensor_id", "day")
+    day = models.DateTimeField(help_text="Where it starts: the site's midnight.")
+
+    def __str__(self) -> str:
+        return f"{self.sensor_id} on {self.day:%Y-%m-%d %H:%M}"
+
+
+class Arrival(models.Model):
+    """Which hours of which sensors one transaction stored readings of, and nobody has summed up yet.
+
+    Written in that transaction, so whoever sees the row sees its readings. The two arrays are pairs.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(
+        Organization,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        to_field="number",
+        db_column="organization_number",
+        related_name="+",
+    )
+    sensors = ArrayField(models.IntegerField())
+    hours = ArrayField(models.IntegerField(), help_text="Whole hours since 1970, UTC.")
+
+    objects = OwnedQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"arrival {self.pk}"
