@@ -140,7 +140,7 @@ class RuleState(OwnedModel):
     objects = OwnedQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["unit"], condition=Q(active=True), name="rule_state_active")]
+        indexes = [models.Index(fields=["organization"], condition=Q(active=True), name="rule_state_active")]
 
     def __str__(self) -> str:
         return self.cause_key

@@ -20,6 +20,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="rulestate",
-            index=models.Index(condition=models.Q(("active", True)), fields=["unit"], name="rule_state_active"),
+            index=models.Index(condition=models.Q(("active", True)), fields=["organization"], name="rule_state_active"),
         ),
     ]
