@@ -1,22 +1,26 @@
 """`python -m bench`: start the product, measure, print tables, write bench/results.json. See README.md."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
+import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
-from bench import fleet, house, machine, tables
+from bench import fleet, house, machine, node, tables
 from bench.ingest import IngestBench
 from bench.isolation import IsolationBench
 from bench.journey import JourneyBench
 from bench.pages import PagesBench
 from bench.sizes import FULL, QUICK, Sizes
 
+PARTS = ("ingest", "pages", "isolation")
 RESULTS = Path(__file__).resolve().parent / "results.json"
 
 _began = time.monotonic()
@@ -27,21 +31,49 @@ def say(line: str) -> None:
     print(f"{time.monotonic() - _began:6.1f} s  {line}", flush=True)
 
 
-async def measure(place: house.House, sizes: Sizes) -> dict[str, Any]:
-    """All measurements, interleaved: each repeat runs every one of them once."""
+async def measure(place: house.House, sizes: Sizes, peers: node.Peers | None, parts: Sequence[str]) -> dict[str, Any]:
+    """The chosen parts, one after another; in each the contestants and pages take turns."""
     say(f"making {sizes.units} units with {sizes.sensors} sensors")
     used = await fleet.found(place, sizes)
-    ingest, journey, pages = (bench(place, used, sizes) for bench in (IngestBench, JourneyBench, PagesBench))
-    say("warming up")
-    await ingest.warm_up()
-    results: dict[str, Any] = {"yardstick_ms": [], "ingest": {}, "journey": [], "pages": {}}
+    results: dict[str, Any] = {}
+    if "ingest" in parts:
+        with node.running(peers, place, sensors=sizes.sensors, start=used.start) as rivals:
+            results["ingest"] = await measure_ingest(IngestBench(place, used, sizes, rivals), sizes)
+    if "pages" in parts:
+        results |= await measure_pages(place, used, sizes)
+    if "isolation" in parts:
+        results["isolation"] = price_of_isolation(place, sizes)
+    return results
+
+
+async def measure_ingest(bench: IngestBench, sizes: Sizes) -> dict[str, Any]:
+    """Contestant after contestant in each repeat: a noisy minute hits all of them."""
+    results: dict[str, Any] = {}
+    for shape in sizes.shapes:
+        for contestant in bench.of(shape):
+            say(f"warming up {contestant.name}, {shape.readings} a request")
+            await bench.warm_up(shape, contestant)
+    for repeat in range(1, sizes.repeats + 1):
+        for shape in sizes.shapes:
+            for contestant in bench.of(shape):
+                got = await bench.measure(shape, contestant)
+                results.setdefault(str(shape.readings), {}).setdefault(contestant.name, []).append(got)
+                say(
+                    f"{repeat} of {sizes.repeats}: {shape.readings:4} a request, {contestant.name}: "
+                    f"{got['readings_a_second']} readings/s, p99 at half {got['at_half']['p99_ms']} ms, "
+                    f"load average {got['load_average']}"
+                )
+    return results
+
+
+async def measure_pages(place: house.House, used: fleet.Fleet, sizes: Sizes) -> dict[str, Any]:
+    """The journey of a reading and the pages of the web app, with the worker and beat beside them."""
+    say("starting the worker and beat")
+    place.start("worker", "beat")
+    journey, pages = JourneyBench(place, used, sizes), PagesBench(place, used, sizes)
+    results: dict[str, Any] = {"journey": [], "pages": {}}
     for repeat in range(1, sizes.repeats + 1):
         of = f"{repeat} of {sizes.repeats}"
-        results["yardstick_ms"].append(machine.yardstick_ms())
-        for readings in sizes.shapes:
-            got = await ingest.measure(readings)
-            results["ingest"].setdefault(str(readings), []).append(got)
-            say(f"{of}: ingest, {readings} a request: {got['readings_a_second']} readings/s")
         results["journey"].append(await journey.measure())
         say(f"{of}: journey: {results['journey'][-1]['reading_to_frame']['p50_ms']} ms to a frame")
         for name in pages.paths:
@@ -49,7 +81,6 @@ async def measure(place: house.House, sizes: Sizes) -> dict[str, Any]:
             results["pages"].setdefault(name, []).append(got)
             say(f"{of}: {name}: {got['p50_ms']} ms")
     results["statements"] = pages.statements()
-    results["isolation"] = price_of_isolation(place, sizes)
     return results
 
 
@@ -66,33 +97,51 @@ def price_of_isolation(place: house.House, sizes: Sizes) -> list[dict[str, Any]]
     return repeats
 
 
-def run(place: house.House, sizes: Sizes) -> dict[str, Any]:
-    """All measurements of a running product, and what it ran on and with."""
+def run(
+    place: house.House, sizes: Sizes, peers: node.Peers | None = None, parts: Sequence[str] = PARTS
+) -> dict[str, Any]:
+    """The measurements of a running product, and what it ran on and with."""
+    yardstick = machine.yardstick_ms()
     with place.database() as database:
         version = database.execute("SHOW server_version").fetchone()
     return {
         "measured_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "machine": machine.facts(place.stack.home, promises=place.promises(), postgres=str(version and version[0])),
         "sizes": dataclasses.asdict(sizes),
-        **uvloop.run(measure(place, sizes)),
+        "peers": peers is not None,
+        **uvloop.run(measure(place, sizes, peers, parts)),
+        "yardstick_ms": [yardstick, machine.yardstick_ms()],
     }
 
 
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a short look while developing: its numbers mean nothing")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="where the results go (bench/results.json)")
+    parser.add_argument("--quick", action="store_true", help="a short look while developing: its numbers are noisy")
+    parser.add_argument("--only", choices=PARTS, action="append", help="measure this part only (may be repeated)")
+    parser.add_argument("--output", type=Path, help="where the results go (bench/results.json for a whole run)")
     wanted = parser.parse_args()
-    say(f"load average {machine.LOAD_BEFORE:.2f}; starting a durable PostgreSQL and Redis")
-    with house.durable_servers():
+    parts = wanted.only or PARTS
+    output = wanted.output or (None if wanted.quick or wanted.only else RESULTS)
+    peers = node.found()
+    if peers is None:
+        say(node.NONE)
+    with contextlib.ExitStack() as held:
+        if peers is not None and "ingest" in parts:
+            scratch = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="bench-peers-")))
+            peers = node.installed(peers, scratch)
+        say(f"load average {machine.LOAD_BEFORE:.2f}; starting a durable PostgreSQL and Redis")
+        held.enter_context(house.durable_servers())
         say("starting the product")
-        with house.opened() as place:
-            place.check_durable()
-            results = run(place, QUICK if wanted.quick else FULL)
+        place = held.enter_context(house.opened())
+        place.check_durable()
+        results = run(place, QUICK if wanted.quick else FULL, peers, parts)
     results["seconds"] = round(time.monotonic() - _began)
-    wanted.output.write_text(json.dumps(results, indent=1) + "\n")
-    print(f"\n{tables.render(results)}\n\nWritten to {wanted.output.name}; measured in {results['seconds']} s.")
+    print(f"\n{tables.render(results)}\n")
+    if output is not None:
+        output.write_text(json.dumps(results, indent=1) + "\n")
+        print(f"Written to {output.name}.")
+    print(f"Measured in {results['seconds']} s.")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """The places and sensors that the loads use, made through the API, and the readings that they send.
 
-Each connection is a gateway with sensors of its own, whose readings it sends in order: an older reading than a sensor's
-newest is history, which no rule judges, and would make the measurement cheaper than the truth.
+The sensors' readings are made by bench/contestants.py. One sensor in ten goes over the limit of its warning for a while
+(a defrost), so timers start and clear; never for long enough to alert.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,31 +22,17 @@ KINDS = {
     "walk_in_freezer": (-19.0, -13.0),
 }
 DEFROSTS_EVERY = 10  # sensors: one in ten
-DEFROST_S, DEFROST_PERIOD_S = 300, 1800
-SPACING = timedelta(seconds=1)
 FIRST_READING_BEFORE = timedelta(hours=20)
 
 
 @dataclass
 class Probe:
-    """One claimed sensor and its clock."""
+    """One claimed sensor."""
 
     id: str
     serial: str
     usual: float
     defrost: float | None
-    clock: datetime
-
-    def next(self) -> str:
-        """Its next reading as JSON, as a gateway of the simulated kind sends it."""
-        self.clock += SPACING
-        second = int(self.clock.timestamp())
-        defrosting = self.defrost is not None and second % DEFROST_PERIOD_S < DEFROST_S
-        temperature = (self.defrost if defrosting else self.usual) + second % 60 / 100  # type: ignore[operator]
-        return (
-            f'{{"sensor":"{self.serial}","recorded_at":"{self.clock:%Y-%m-%dT%H:%M:%SZ}","temperature":{temperature:.2f},'
-            f'"humidity":{80 + second % 100 / 10:.1f},"battery":93,"signal":{-70 - second % 10}}}'
-        )
 
 
 @dataclass
@@ -59,23 +45,7 @@ class Fleet:
     alarmed: dict[str, Any]  # those of alerts, and their rule
     charted: dict[str, Any]  # those of the day as a chart
     day_end: datetime
-    serials: list[str] = field(default_factory=list)
-
-    def gateways(self, count: int) -> list[list[Probe]]:
-        """The probes dealt out to `count` connections."""
-        return [self.probes[number::count] for number in range(count)]
-
-
-def requests_of(probes: list[Probe], *, readings: int, count: int, key: str) -> list[bytes]:
-    """`count` requests of `readings` readings each, taking turns among the gateway's probes."""
-    made, turn = [], 0
-    for _ in range(count):
-        parts = []
-        for _ in range(readings):
-            parts.append(probes[turn % len(probes)].next())
-            turn += 1
-        made.append(ingest_request(key, parts))
-    return made
+    start: datetime  # before the first reading of the loads
 
 
 def ingest_request(key: str, readings: list[str]) -> bytes:
@@ -124,11 +94,13 @@ async def found(house: House, sizes: Sizes) -> Fleet:
     assert json.loads(answer)["accepted"] == len(day), answer
     connection.close()
     alarmed["rule"] = rule["id"]
-    return Fleet(site=site["id"], probes=probes, lone=lone, alarmed=alarmed, charted=charted, day_end=day_end)
+    start = datetime.now(UTC).replace(microsecond=0) - FIRST_READING_BEFORE
+    return Fleet(
+        site=site["id"], probes=probes, lone=lone, alarmed=alarmed, charted=charted, day_end=day_end, start=start
+    )
 
 
 async def _probes(build: Builder, area: str, sizes: Sizes) -> list[Probe]:
-    start = datetime.now(UTC).replace(microsecond=0) - FIRST_READING_BEFORE
     kinds = list(KINDS)
     units = [
         await build.create("units", area=area, name=f"Unit {number:03}", kind=kinds[number % len(kinds)])
@@ -141,7 +113,7 @@ async def _probes(build: Builder, area: str, sizes: Sizes) -> list[Probe]:
         serial = f"BENCH-{number:04}"
         sensor = await build.create("sensors", serial=serial, unit=unit["id"], name=f"Probe {number}")
         swings = defrost if number % DEFROSTS_EVERY == 0 else None
-        probes.append(Probe(sensor["id"], serial, usual, swings, start))
+        probes.append(Probe(sensor["id"], serial, usual, swings))
     return probes
 
 

@@ -30,6 +30,8 @@ from tests.stack import ROOT, START_SECONDS, Stack, running_stack
 
 # What a developer's shell holds decides nothing here.
 KEPT_VARIABLES = frozenset({"PATH", "HOME", "TMPDIR", "LANG"})
+# Of a server with some memory of its own, for everybody who is measured on it. A load is not to pay for a checkpoint.
+CLUSTER = {"shared_buffers": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "30min", "effective_cache_size": "4GB"}
 # As `make up` has it: limits that a measurement doesn't meet.
 UP = {"DEMO": "0", "RATE_PER_USER": "6000/min"}
 PROMISES = ("fsync", "synchronous_commit", "full_page_writes")
@@ -40,14 +42,21 @@ class NotDurableError(Exception):
     """The cluster may forget what it has committed: numbers of it would be worth nothing."""
 
 
+@dataclass(frozen=True)
+class Door:
+    """An ingest process: where it listens, and its number."""
+
+    port: int
+    pid: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class House:
     """The running product, and how to reach its parts."""
 
     stack: Stack
     demo: dict[str, Any]
-    ingest_port: int
-    ingest_pid: int
+    doors: list[Door]
     postgres_pid: int
 
     @property
@@ -71,12 +80,18 @@ class House:
             raise NotDurableError(f"Measured is only what survives a power cut, and this cluster says {promises}.")
         return promises
 
-    @contextlib.contextmanager
-    def database(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    @property
+    def sockets(self) -> str:
+        """The folder with the sockets of the cluster."""
+        return str(psycopg.conninfo.conninfo_to_dict(self.stack.env["DATABASE_URL"])["host"])
+
+    def database(self) -> psycopg.Connection[tuple[Any, ...]]:
         """The database as its superuser, whom no row-level security stops."""
-        host = psycopg.conninfo.conninfo_to_dict(self.stack.env["DATABASE_URL"])["host"]
-        with psycopg.connect(host=host, user=SUPERUSER, dbname=self.stack.database, autocommit=True) as connection:
-            yield connection
+        return psycopg.connect(host=self.sockets, user=SUPERUSER, dbname=self.stack.database, autocommit=True)
+
+    def start(self, *names: str) -> None:
+        """Start further processes of the stack, if they don't run yet."""
+        self.stack.start(*(name for name in names if name not in self.stack.running))
 
 
 @contextlib.contextmanager
@@ -93,6 +108,7 @@ def durable_servers() -> Iterator[None]:
         with Embedded(home, durable=True) as servers:
             assert servers.postgres is not None
             _load(servers.postgres, dump)
+            _configure(servers.postgres)
             os.environ["FRESHTRACK_TEST_HOME"] = str(home)
             os.environ["SECRET_KEY"] = "a key for the bench only, long enough for every check of its length"
             yield
@@ -101,19 +117,18 @@ def durable_servers() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def opened(processes: Sequence[str] = ("web", "worker", "beat")) -> Iterator[House]:
-    """The product's processes with the demo organization, and an ingest process of its own."""
+def opened(processes: Sequence[str] = ("web",), doors: int = 2) -> Iterator[House]:
+    """The product's processes with the demo organization, and ingest processes of their own beside each other."""
     with running_stack(env=UP, processes=processes) as stack:
-        ingest = _start_ingest(stack)
+        ingest = [_start_ingest(stack, number) for number in range(1, doors + 1)]
         stack.manage("seed_demo")
-        port = _port_of(ingest)
+        opened_doors = [Door(_port_of(child), child.process.pid) for child in ingest]
         with psycopg.connect(stack.env["DATABASE_URL"]) as connection:
             postgres_pid = machine.parent_of(connection.info.backend_pid)
         yield House(
             stack=stack,
             demo=json.loads((stack.home / "demo.json").read_text()),
-            ingest_port=port,
-            ingest_pid=ingest.process.pid,
+            doors=opened_doors,
             postgres_pid=postgres_pid,
         )
 
@@ -145,15 +160,24 @@ def _run(postgres: Postgres, program: str, *arguments: str) -> None:
     subprocess.run(command, check=True, timeout=120)
 
 
-def _start_ingest(stack: Stack) -> Child:
+def _configure(postgres: Postgres) -> None:
+    """The settings, which need a restart."""
+    with postgres.connect() as connection:
+        for name, value in CLUSTER.items():
+            connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
+    postgres.stop()
+    postgres.start()
+
+
+def _start_ingest(stack: Stack, number: int) -> Child:
     """The ingest process as compose.yaml runs it, on a port that it chooses itself."""
     return stack.children.start(
-        "The ingest process",
+        f"The ingest process {number}",
         (
             *(sys.executable, "-m", "uvicorn", "freshtrack.asgi:ingest", "--host", "127.0.0.1", "--port", "0"),
             *("--lifespan", "on", "--no-access-log", "--no-server-header", "--timeout-keep-alive", "75"),
         ),
-        log=stack.home / "logs" / "ingest.log",
+        log=stack.home / "logs" / f"ingest-{number}.log",
         environment=services.environment_of_services(stack.env),
         folder=ROOT,
     )

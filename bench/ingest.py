@@ -1,27 +1,27 @@
-"""Readings per second through the ingest door, beside the limit: COPY of the same rows into the same table.
+"""Readings per second through the door: ours and the peers' in turn, and raw COPY of the same rows as the limit.
 
 The door decodes, validates, looks for repeats, judges every reading by the rules in force, keeps the newest values and
 commits; COPY only stores rows that are ready, in one transaction. Nobody who keeps the table can be quicker than that.
 """
 
-import asyncio
-import gc
+from __future__ import annotations
+
 import json
-import time
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from math import ceil
 from time import perf_counter
 from typing import Any
 
 from psycopg import sql
 
-from bench import machine
-from bench.client import BadAnswer, Connection
+from bench import contestants, machine
+from bench.client import BadAnswer
+from bench.contestants import FRESHTRACK, TWO, Contestant
 from bench.figures import latency
-from bench.fleet import Fleet, requests_of
+from bench.fleet import Fleet
 from bench.house import House
-from bench.sizes import Sizes
+from bench.load import Load, Prepared, paced, saturate
+from bench.sizes import Shape, Sizes
 
 COLUMNS = "recorded_at, organization_number, delay_s, temperature, humidity, battery, signal, door"
 # Copies belong to sensors that don't exist: their numbers lie this far apart.
@@ -29,118 +29,120 @@ APART = 100_000
 # In the order in which they were stored. The text is made before the clock starts.
 COPY_OUT = sql.SQL(
     "COPY (SELECT sensor_id + {apart} * number, " + COLUMNS + " FROM sensors_reading r,"
-    " generate_series({first}, {last}) AS number WHERE sensor_id = ANY({sensors}) AND recorded_at > {since}"
+    " generate_series({first}, {last}) AS number"
+    " WHERE sensor_id = ANY({sensors}) AND recorded_at > to_timestamp({since})"
     " ORDER BY number, r.tableoid, r.ctid) TO STDOUT"
 )
 COPY_IN = f"COPY sensors_reading (sensor_id, {COLUMNS}) FROM STDIN"
 
 
 @dataclass
-class Load:
-    """What one load came to."""
+class _Measured:
+    """A load with what everybody used of the processors meanwhile."""
 
-    requests: int
-    seconds: float
-    latencies: list[float]
-    used: dict[str, float]  # processors, on average
+    load: Load
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def processors(self) -> dict[str, float]:
+        """On average."""
+        return {name: round(seconds / self.load.seconds, 2) for name, seconds in self.seconds.items()}
 
 
 class IngestBench:
-    """All loads of one run against one door."""
+    """All loads of one run, on one machine, against one cluster."""
 
-    def __init__(self, house: House, fleet: Fleet, sizes: Sizes) -> None:
+    def __init__(self, house: House, fleet: Fleet, sizes: Sizes, peers: list[Contestant]) -> None:
         self._house = house
         self._sizes = sizes
-        self._gateways = fleet.gateways(sizes.connections)
-        self._probes = fleet.probes
         self._copies = 0
         # Requests a second that a connection got through last time: more than it can send needn't be prepared.
-        self._pace: dict[int, float] = {}
+        self._pace: dict[tuple[str, int], float] = {}
         with house.database() as database:
             serials = [probe.serial for probe in fleet.probes]
             rows = database.execute("SELECT id FROM sensors_sensor WHERE serial = ANY(%s)", [serials]).fetchall()
         self._sensors = [row[0] for row in rows]
+        pulses = contestants.pulses_of(
+            [json.dumps(probe.serial) for probe in fleet.probes],
+            [(probe.usual, probe.defrost) for probe in fleet.probes],
+            fleet.start,
+        )
+        known = {"pulses": pulses, "key": house.demo["ingest_key"], "sensors": self._sensors, "connect": house.database}
+        self._one = contestants.ours(FRESHTRACK, house.doors[:1], **known)
+        self._two = contestants.ours(TWO, house.doors[:2], **known) if len(house.doors) > 1 else None
+        self._peers = peers
 
-    async def warm_up(self) -> None:
-        """Every path once, uncounted."""
-        for readings in self._sizes.shapes:
-            await self._load(readings, self._sizes.warm_up_seconds)
+    def of(self, shape: Shape) -> list[Contestant]:
+        """Who takes part, in turn. Processes side by side are for single readings, which one process alone limits."""
+        two = [self._two] if self._two is not None and shape.readings == 1 else []
+        return [self._one, *two, *self._peers]
 
-    async def measure(self, readings: int) -> dict[str, Any]:
-        """One load of requests of this size, then COPY of what it stored."""
-        since = max(probe.clock for probe in self._probes)
-        for probe in self._probes:
-            probe.clock = since
-        load = await self._load(readings, self._sizes.seconds)
-        stored, commits = self._stored(since)
-        if stored != load.requests * readings:
-            raise BadAnswer(f"{load.requests * readings} readings were acknowledged and {stored} are stored.")
-        copied = self._copy(since, stored)
-        through_door = stored / load.seconds
-        return {
-            "readings_a_request": readings,
-            "readings_a_second": round(through_door),
+    async def warm_up(self, shape: Shape, contestant: Contestant) -> None:
+        """Every path, uncounted: caches, plans and compilers; and a first idea of how quick they are."""
+        for _ in range(2):
+            await self._saturate(shape, contestant, self._sizes.warm_up_seconds)
+
+    async def measure(self, shape: Shape, contestant: Contestant) -> dict[str, Any]:
+        """One load as quick as it gets, COPY of what it stored (ours only), then one load at half of that rate."""
+        load_before = machine.load_average()
+        contestant.settle()
+        since = contestant.align()
+        measured = await self._saturate(shape, contestant, self._sizes.seconds)
+        load, memory = measured.load, contestant.memory_mb()
+        stored, commits = contestant.count_since(since)
+        if stored != load.requests * shape.readings:
+            raise BadAnswer(f"{load.requests * shape.readings} readings were acknowledged and {stored} are stored.")
+        rate = stored / load.seconds
+        got = {
+            "readings_a_second": round(rate),
             "requests_a_second": round(load.requests / load.seconds, 1),
             "requests_a_commit": round(load.requests / commits, 1),
             **latency(load.latencies),
-            "copy_rows_a_second": round(copied),
-            "door_to_copy": round(through_door / copied, 4),
-            "processors": load.used,
+            "processors": measured.processors(),
+            "cpu_ms_a_1000": {
+                name: round(measured.seconds[name] * 1e6 / stored, 2) for name in ("server", "postgres", "client")
+            },
+            "memory_mb": memory,
+            "load_average": load_before,
         }
+        if contestant is self._one:
+            copied = self._copy(since, stored)
+            got |= {"copy_rows_a_second": round(copied), "door_to_copy": round(rate / copied, 4)}
+        got["at_half"] = await self._at_half(shape, contestant, load.requests / load.seconds / 2)
+        return got
 
-    def _prepared(self, readings: int, seconds: float) -> list[list[bytes]]:
-        """Requests for each connection, half as many again as it got through last time."""
-        most = self._sizes.shapes[readings]
-        count = min(most, ceil(self._pace[readings] * seconds * 1.5) + 1 if readings in self._pace else ceil(most / 20))
-        key = self._house.demo["ingest_key"]
-        return [requests_of(probes, readings=readings, count=count, key=key) for probes in self._gateways]
+    async def _at_half(self, shape: Shape, contestant: Contestant, rate: float) -> dict[str, Any]:
+        """Latency of requests that are sent at fixed times, at this many a second."""
+        contestant.settle()
+        contestant.align()
+        seconds = self._sizes.half_seconds
+        count = ceil(rate * seconds / shape.connections) + 1
+        load = await paced(self._prepared(shape, contestant, count), rate, seconds)
+        return {"readings_a_second": round(rate * shape.readings), **latency(load.latencies)}
 
-    async def _load(self, readings: int, seconds: float) -> Load:
-        prepared = self._prepared(readings, seconds)
-        connections = [await Connection.open(self._house.ingest_port) for _ in prepared]
-        latencies: list[float] = []
-        gc.collect()
-        gc.disable()
-        before, began = self._processor_seconds(), perf_counter()
-        until = began + seconds
-        try:
-            await asyncio.gather(
-                *(
-                    _drive(connection, requests, readings, until, latencies)
-                    for connection, requests in zip(connections, prepared, strict=True)
-                )
-            )
-        finally:
-            took = perf_counter() - began
-            gc.enable()
-        after = self._processor_seconds()
-        for connection in connections:
-            connection.close()
-        self._pace[readings] = len(latencies) / len(prepared) / took
-        used = {name: (after[name] - before[name]) / took for name in before}
+    async def _saturate(self, shape: Shape, contestant: Contestant, seconds: float) -> _Measured:
+        pace = self._pace.get((contestant.name, shape.readings))
+        # Half as many again as it got through last time.
+        count = min(shape.most, ceil(pace * seconds * 1.5) + 1 if pace else ceil(shape.most / 10))
+        prepared = self._prepared(shape, contestant, count)
+        before = self._processor_seconds(contestant)
+        load = await saturate(prepared, seconds)
+        after = self._processor_seconds(contestant)
+        self._pace[contestant.name, shape.readings] = load.requests / shape.connections / load.seconds
+        used = {name: after[name] - before[name] for name in before} | {"client": load.client_cpu}
         used["others"] = max(0.0, used.pop("everybody") - sum(used.values()))
-        return Load(len(latencies), took, latencies, {name: round(value, 2) for name, value in used.items()})
+        return _Measured(load, used)
 
-    def _processor_seconds(self) -> dict[str, float]:
+    def _prepared(self, shape: Shape, contestant: Contestant, count: int) -> list[Prepared]:
+        return contestant.prepare(connections=shape.connections, readings=shape.readings, count=count)
+
+    def _processor_seconds(self, contestant: Contestant) -> dict[str, float]:
         return {
-            "client": time.process_time(),
-            "door": machine.cpu_seconds(self._house.ingest_pid),
+            "server": contestant.cpu_seconds(),
             "postgres": machine.cpu_seconds(self._house.postgres_pid),
             "everybody": machine.busy_seconds(),
         }
 
-    def _stored(self, since: datetime) -> tuple[int, int]:
-        """How many readings are in the table, and by how many transactions they came there."""
-        with self._house.database() as database:
-            row = database.execute(
-                "SELECT count(*), count(DISTINCT xmin::text) FROM sensors_reading"
-                " WHERE sensor_id = ANY(%s) AND recorded_at > %s",
-                [self._sensors, since],
-            ).fetchone()
-        assert row is not None
-        return int(row[0]), int(row[1])
-
-    def _copy(self, since: datetime, stored: int) -> float:
+    def _copy(self, since: int, stored: int) -> float:
         """Rows per second of COPY, each time of so many copies of the rows that its commit doesn't weigh."""
         rows, seconds = 0, 0.0
         several = max(1, ceil(self._sizes.copy_rows / stored))
@@ -156,27 +158,10 @@ class IngestBench:
                 self._copies += several
                 with cursor.copy(statement) as out:
                     text = b"".join(bytes(part) for part in out)
+                database.execute("CHECKPOINT")
                 began = perf_counter()
                 with cursor.copy(COPY_IN) as into:
                     into.write(text)
                 seconds += perf_counter() - began
                 rows += cursor.rowcount
         return rows / seconds
-
-
-async def _drive(
-    connection: Connection, requests: list[bytes], readings: int, until: float, latencies: list[float]
-) -> None:
-    """Send one request after another until the time is over, or all are sent. Every answer is checked."""
-    wanted = b'{"accepted":%d,"duplicates":0,"rejected":[]}' % readings
-    for request in requests:
-        took, body = await connection.timed(request)
-        if body != wanted and not _all_accepted(body, readings):
-            raise BadAnswer(f"{readings} readings were sent, the answer was {body[:300]!r}")
-        latencies.append(took)
-        if perf_counter() >= until:
-            return
-
-
-def _all_accepted(body: bytes, readings: int) -> bool:
-    return bool(json.loads(body)["accepted"] == readings)

@@ -55,13 +55,15 @@ class IsolationBench:
         """Make the crowd. After everything else was measured: it is heavy."""
         sizes = self._sizes
         with self._house.database() as database:
-            database.execute(WORLD.format(many=sizes.organizations, each=sizes.units_each, units=sizes.units).encode())
+            database.execute(
+                WORLD.format(many=sizes.organizations, each=sizes.units_each, units=sizes.crowd_units).encode()
+            )
             database.execute("VACUUM ANALYZE")
 
     def measure(self) -> dict[str, Any]:
         """Name -> times and ratios."""
         done = subprocess.run(
-            [sys.executable, "-c", START, str(self._sizes.units), str(self._sizes.rounds)],
+            [sys.executable, "-c", START, str(self._sizes.crowd_units), str(self._sizes.rounds)],
             cwd=ROOT,
             env={**self._house.stack.env, "DATABASE_POOL": "0", "DJANGO_SETTINGS_MODULE": "freshtrack.settings"},
             capture_output=True,

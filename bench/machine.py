@@ -48,6 +48,16 @@ def cpu_seconds(pid: int) -> float:
     return total
 
 
+def memory_mb(pid: int) -> float:
+    """What a process holds in memory now (its resident set)."""
+    return int(_first(f"/proc/{pid}/status", "VmRSS").split()[0]) / 1024
+
+
+def load_average() -> float:
+    """Of the last minute. Ours is in it."""
+    return round(os.getloadavg()[0], 2)
+
+
 def busy_seconds() -> float:
     """Processor time of everybody since the machine started, waiting for disks not counted."""
     user, nice, system, _idle, _waiting, irq, soft_irq, stolen = Path("/proc/stat").read_text().split()[1:9]

@@ -27,7 +27,7 @@ class PagesBench:
             quote(f"{moment:%Y-%m-%dT%H:%M:%SZ}") for moment in (fleet.day_end - timedelta(days=1), fleet.day_end)
         )
         self.paths = {
-            "list_of_units": f"{house.api}/units/?site={fleet.site}&page_size={sizes.units}",
+            "list_of_units": f"{house.api}/units/?site={fleet.site}&page_size={sizes.list_of_units}",
             "day_as_chart": (
                 f"{house.api}/sensors/{fleet.charted['sensor']}/readings/?from={start}&to={end}&max_points={MAX_POINTS}"
             ),

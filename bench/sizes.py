@@ -1,6 +1,22 @@
 """How much is measured. Every load is bounded in count and in time."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """One kind of load: readings in a request, and how many connections send them."""
+
+    readings: int
+    connections: int
+    most: int  # requests that a connection sends in one load at most
+
+
+SHAPES = (
+    Shape(readings=1, connections=64, most=3000),
+    Shape(readings=100, connections=16, most=800),
+    Shape(readings=1000, connections=8, most=200),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -8,40 +24,62 @@ class Sizes:
     """One run of the bench."""
 
     repeats: int = 3
-    connections: int = 32
-    units: int = 100
-    sensors: int = 200
-    # Readings in a request -> requests that a connection sends in one load at most.
-    shapes: dict[int, int] = field(default_factory=lambda: {1: 4000, 100: 200, 1000: 20})
-    seconds: float = 2.0  # of load, for each shape and repeat
-    warm_up_seconds: float = 0.3
-    copy_rows: int = 50_000  # in one COPY at least: with fewer it would be its commit that is measured
+    units: int = 667  # with one sensor or two
+    sensors: int = 1000
+    shapes: tuple[Shape, ...] = SHAPES
+    seconds: float = 2.5  # of load, for each contestant, shape and repeat
+    half_seconds: float = 2.5  # of load at half of that rate
+    warm_up_seconds: float = 1.0
+    copy_rows: int = 100_000  # in one COPY at least: with fewer it would be its commit that is measured
     copy_seconds: float = 0.5  # of COPY at least, after each load
     lone_readings: int = 100
     alerts: int = 50
     requests: int = 50  # of each page
+    list_of_units: int = 100  # units on a page
     day_of_readings: int = 1440  # one a minute
     organizations: int = 200  # beside each other, for the price of isolation
     units_each: int = 50
+    crowd_units: int = 100  # of the organization whose lists are measured
     rounds: int = 100  # of each list with walls and without, in turn
 
 
 FULL = Sizes()
+# A look at everything while developing: numbers are of the right size, and noisy.
 QUICK = Sizes(
+    repeats=1,
+    units=67,
+    sensors=100,
+    seconds=1.0,
+    half_seconds=1.0,
+    warm_up_seconds=0.5,
+    copy_seconds=0.1,
+    lone_readings=20,
+    alerts=10,
+    requests=20,
+    organizations=20,
+    units_each=20,
+    crowd_units=40,
+    list_of_units=50,
+    rounds=20,
+)
+# For the tests: numbers mean nothing.
+TINY = Sizes(
     repeats=2,
-    connections=4,
     units=4,
     sensors=8,
-    shapes={1: 10, 100: 2},
+    shapes=(Shape(readings=1, connections=4, most=10), Shape(readings=100, connections=2, most=2)),
     seconds=0.5,
+    half_seconds=0.3,
     warm_up_seconds=0.1,
     copy_rows=500,
     copy_seconds=0.01,
     lone_readings=2,
     alerts=2,
     requests=3,
+    list_of_units=4,
     day_of_readings=600,
     organizations=5,
     units_each=4,
+    crowd_units=4,
     rounds=4,
 )

@@ -11,7 +11,8 @@ Repeats = Sequence[dict[str, Any]]
 
 def render(results: Results) -> str:
     """Everything that was measured."""
-    return "\n\n".join([_machine(results), _ingest(results), _journey(results), _pages(results), _isolation(results)])
+    parts = {"ingest": _ingest, "journey": _journey, "pages": _pages, "isolation": _isolation}
+    return "\n\n".join([_machine(results), *(show(results) for part, show in parts.items() if part in results)])
 
 
 def _machine(results: Results) -> str:
@@ -29,29 +30,32 @@ def _machine(results: Results) -> str:
 
 
 def _ingest(results: Results) -> str:
-    rows = [
-        [
-            shape,
-            _cell(repeats, lambda r: r["readings_a_second"]),
-            _cell(repeats, lambda r: r["p50_ms"]),
-            _cell(repeats, lambda r: r["p99_ms"]),
-            _cell(repeats, lambda r: r["requests_a_commit"], 1),
-            _cell(repeats, lambda r: r["copy_rows_a_second"]),
-            _cell(repeats, lambda r: r["door_to_copy"] * 100, 1),
-            *(
-                f"{spread([r['processors'][name] for r in repeats])[1]:.2f}"
-                for name in ("door", "postgres", "client", "others")
-            ),
-        ]
-        for shape, repeats in results["ingest"].items()
-    ]
     head = [
-        *("a request", "readings/s", "p50 ms", "p99 ms", "requests a commit", "COPY rows/s", "door/COPY %"),
-        *("door cpu", "pg cpu", "client cpu", "others cpu"),
+        *("", "readings/s", "p99 ms", "p99 ms at half", "server ms/1000", "PostgreSQL ms/1000", "RSS MB"),
+        *("requests a commit", "server", "pg", "client", "others"),
     ]
-    sizes = results["sizes"]
-    title = f"Ingest, {sizes['connections']} connections, {sizes['sensors']} sensors, every reading judged"
-    return _table(title, head, rows)
+    shown = []
+    for readings, contestants in results["ingest"].items():
+        rows = [
+            [
+                name,
+                _cell(repeats, lambda r: r["readings_a_second"]),
+                _cell(repeats, lambda r: r["p99_ms"], 1),
+                _cell(repeats, lambda r: r["at_half"]["p99_ms"], 1),
+                _cell(repeats, lambda r: r["cpu_ms_a_1000"]["server"], 1),
+                _cell(repeats, lambda r: r["cpu_ms_a_1000"]["postgres"], 1),
+                f"{spread([r['memory_mb'] for r in repeats])[1]:.0f}",
+                f"{spread([r['requests_a_commit'] for r in repeats])[1]:.1f}",
+                *(
+                    f"{spread([r['processors'][who] for r in repeats])[1]:.2f}"
+                    for who in ("server", "postgres", "client", "others")
+                ),
+            ]
+            for name, repeats in contestants.items()
+        ]
+        connections = next(s["connections"] for s in results["sizes"]["shapes"] if s["readings"] == int(readings))
+        shown.append(_table(f"Ingest, readings a request: {readings}, connections: {connections}", head, rows))
+    return "\n\n".join(shown)
 
 
 def _journey(results: Results) -> str:

@@ -7,19 +7,20 @@ import pytest
 
 from bench import house, tables
 from bench.__main__ import run
+from bench.contestants import FRESHTRACK, TWO
 from bench.figures import latency, percentile, spread
-from bench.sizes import QUICK
+from bench.sizes import TINY
 
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[house.House]:
-    with house.opened(processes=("web",)) as place:
+    with house.opened() as place:
         yield place
 
 
 @pytest.fixture(scope="module")
 def results(place: house.House) -> dict[str, Any]:
-    return run(place, QUICK)
+    return run(place, TINY)
 
 
 def test_percentiles_are_values_that_were_measured() -> None:
@@ -40,21 +41,25 @@ def test_a_cluster_that_may_forget_is_not_measured(place: house.House) -> None:
 
 def test_every_measurement_is_repeated_and_has_its_limit_beside_it(results: dict[str, Any]) -> None:
     assert list(results["ingest"]) == ["1", "100"]
-    for readings, repeats in results["ingest"].items():
-        assert len(repeats) == QUICK.repeats
-        for got in repeats:
-            assert got["readings_a_request"] == int(readings)
+    assert list(results["ingest"]["1"]) == [FRESHTRACK, TWO]
+    assert list(results["ingest"]["100"]) == [FRESHTRACK]
+    for contestants in results["ingest"].values():
+        for got in (got for repeats in contestants.values() for got in repeats):
             assert 0 < got["p50_ms"] <= got["p99_ms"]
+            assert 0 < got["at_half"]["p50_ms"] <= got["at_half"]["p99_ms"]
+            assert got["processors"].keys() == {"server", "postgres", "client", "others"}
+            assert got["memory_mb"] > 10
+        assert all(len(repeats) == TINY.repeats for repeats in contestants.values())
+        for got in contestants[FRESHTRACK]:
             assert got["door_to_copy"] == pytest.approx(got["readings_a_second"] / got["copy_rows_a_second"], rel=0.1)
-            assert got["processors"].keys() == {"door", "postgres", "client", "others"}
-    assert [repeat["reading_to_frame"]["count"] for repeat in results["journey"]] == [QUICK.lone_readings] * 2
-    assert [repeat["alert_to_frame"]["count"] for repeat in results["journey"]] == [QUICK.alerts] * 2
+    assert [repeat["reading_to_frame"]["count"] for repeat in results["journey"]] == [TINY.lone_readings] * 2
+    assert [repeat["alert_to_frame"]["count"] for repeat in results["journey"]] == [TINY.alerts] * 2
 
 
 def test_pages_are_whole_and_their_statements_are_counted(results: dict[str, Any]) -> None:
     [units, _], [chart, _] = results["pages"]["list_of_units"], results["pages"]["day_as_chart"]
 
-    assert units["results"] == QUICK.units
+    assert units["results"] == TINY.units
     assert 100 < chart["results"] <= 500
     assert all(0 < count < 30 for count in results["statements"].values())
 
@@ -66,16 +71,16 @@ def test_the_fleet_is_judged_and_worries_nobody(results: dict[str, Any], place: 
         ).fetchall()
 
     # Only those alerts that the journey opened; the crowd's, for the price of isolation, were opened by no rule.
-    assert rules == [("At once", QUICK.alerts * QUICK.repeats)]
+    assert rules == [("At once", TINY.alerts * TINY.repeats)]
 
 
 def test_both_sides_of_the_walls_find_the_same_rows(results: dict[str, Any]) -> None:
-    assert len(results["isolation"]) == QUICK.repeats
+    assert len(results["isolation"]) == TINY.repeats
     for repeat in results["isolation"]:
         assert repeat.keys() == {"list_of_units", "list_of_alerts", "search"}
         for measured in repeat.values():
             for got in (measured["queries"], measured["requests"]):
-                assert got["rows"] == QUICK.units
+                assert got["rows"] == TINY.units
                 assert got["ratio"] == pytest.approx(got["walled_ms"] / got["bare_ms"], rel=0.1)
 
 
@@ -83,7 +88,7 @@ def test_tables_show_all_of_it(results: dict[str, Any]) -> None:
     shown = tables.render(results)
 
     assert "fsync off" in shown
-    assert "door/COPY %" in shown
-    assert f"list of {QUICK.units} units" in shown
+    assert "Ingest, readings a request: 100, connections: 2" in shown
+    assert f"list of {TINY.units} units" in shown
     assert "alert posted -> its frame" in shown
     assert "The price of isolation, 5 organizations of 4 units" in shown

@@ -1,0 +1,185 @@
+"""Who is measured: our ingest process, alone and two side by side, and the peers where BENCH_PEERS has them.
+
+Each has the same number of sensors, connections, and readings a request. Each connection is a gateway with sensors of
+its own, whose readings it sends in order: an older reading than a sensor's newest is history, which no rule judges, and
+would make the measurement cheaper than the truth.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from bench import machine
+from bench.client import request
+from bench.fleet import INGEST
+from bench.load import Prepared
+
+FRESHTRACK, TWO = "freshtrack", "freshtrack, 2 processes"
+PEERS = {"node-drizzle": "drizzle", "node-unnest": "unnest", "node-gc": "gc"}
+
+# How warm it is in the places that the readings come from: usually, and in a defrost.
+DEFROST_S, DEFROST_PERIOD_S = 300, 1800
+
+
+@dataclass
+class Pulse:
+    """One sensor as a load sees it: how its readings name it, and its clock (seconds since 1970)."""
+
+    name: str  # as JSON
+    usual: float
+    defrost: float | None
+    clock: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contestant:
+    """A server that stores readings, and how to talk to it."""
+
+    name: str
+    ports: Sequence[int]
+    pids: Sequence[int]
+    pulses: list[Pulse]
+    extra: str  # what else its readings hold, as JSON
+    head: Callable[[bytes], bytes]
+    wanted: Callable[[int], bytes]
+    count_since: Callable[[int], tuple[int, int]]  # rows younger than this, and transactions they came by
+    settle: Callable[[], None]
+
+    def cpu_seconds(self) -> float:
+        return sum(machine.cpu_seconds(pid) for pid in self.pids)
+
+    def memory_mb(self) -> float:
+        return round(sum(machine.memory_mb(pid) for pid in self.pids), 1)
+
+    def align(self) -> int:
+        """All clocks at the same second, later than anything that was prepared. Returns it."""
+        since = max(pulse.clock for pulse in self.pulses)
+        for pulse in self.pulses:
+            pulse.clock = since
+        return since
+
+    def prepare(self, *, connections: int, readings: int, count: int) -> list[Prepared]:
+        """`count` requests for each connection, which takes turns among its sensors."""
+        return [
+            Prepared(
+                port=self.ports[number % len(self.ports)],
+                requests=self._requests(self.pulses[number::connections], readings, count),
+                wanted=self.wanted(readings),
+            )
+            for number in range(connections)
+        ]
+
+    def _requests(self, pulses: list[Pulse], readings: int, count: int) -> list[bytes]:
+        made, turn, several = [], 0, len(pulses)
+        for _ in range(count):
+            parts = []
+            for _ in range(readings):
+                parts.append(next_reading(pulses[turn % several], self.extra))
+                turn += 1
+            made.append(self.head(f'{{"readings":[{",".join(parts)}]}}'.encode()))
+        return made
+
+
+_texts: dict[int, str] = {}
+
+
+def _text(second: int) -> str:
+    text = _texts.get(second)
+    if text is None:
+        text = _texts[second] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))
+    return text
+
+
+def next_reading(pulse: Pulse, extra: str) -> str:
+    """Its next reading as JSON, a second after the last."""
+    pulse.clock = second = pulse.clock + 1
+    defrosting = pulse.defrost is not None and second % DEFROST_PERIOD_S < DEFROST_S
+    temperature = (pulse.defrost if defrosting else pulse.usual) + second % 60 / 100  # type: ignore[operator]
+    return (
+        f'{{"sensor":{pulse.name},"recorded_at":"{_text(second)}","temperature":{temperature:.2f},'
+        f'"humidity":{80 + second % 100 / 10:.1f},"battery":93{extra}}}'
+    )
+
+
+def ours(
+    name: str,
+    doors: Sequence[Any],
+    *,
+    pulses: list[Pulse],
+    key: str,
+    sensors: list[int],
+    connect: Callable[[], psycopg.Connection[Any]],
+) -> Contestant:
+    """Our ingest process, or several of them side by side: gateways are dealt out to them."""
+    return Contestant(
+        name=name,
+        ports=[door.port for door in doors],
+        pids=[door.pid for door in doors],
+        pulses=pulses,
+        extra=',"signal":-71',
+        head=lambda body: request("POST", INGEST, token=key, body=body),
+        wanted=lambda readings: b'{"accepted":%d,"duplicates":0,"rejected":[]}' % readings,
+        count_since=lambda since: _count(connect, "sensors_reading", sensors, since),
+        settle=lambda: _settle(connect, "sensors_reading", "sensors_arrival", "sensors_sensor", "alerts_rulestate"),
+    )
+
+
+def peer(
+    name: str, *, port: int, pid: int, pulses: list[Pulse], key: str, connect: Callable[[], psycopg.Connection[Any]]
+) -> Contestant:
+    """One of the Node peers."""
+    sensors = [int(json.loads(pulse.name)) for pulse in pulses]
+
+    def head(body: bytes) -> bytes:
+        return (
+            f"POST /ingest HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Api-Key: {key}\r\nAccept: application/json\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        ).encode() + body
+
+    return Contestant(
+        name=name,
+        ports=[port],
+        pids=[pid],
+        pulses=pulses,
+        extra="",
+        head=head,
+        wanted=lambda readings: b'{"accepted":%d}' % readings,
+        count_since=lambda since: _count(connect, "reading", sensors, since),
+        settle=lambda: _settle(connect, "reading"),
+    )
+
+
+def _count(
+    connect: Callable[[], psycopg.Connection[Any]], table: str, sensors: list[int], since: int
+) -> tuple[int, int]:
+    statement = (
+        f"SELECT count(*), count(DISTINCT xmin::text) FROM {table}"
+        " WHERE sensor_id = ANY(%s) AND recorded_at > to_timestamp(%s)"
+    )
+    with connect() as database:
+        row = database.execute(statement, [sensors, since]).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
+def _settle(connect: Callable[[], psycopg.Connection[Any]], *tables: str) -> None:
+    """What autovacuum and the checkpointer would do at some time they do now, before the clock starts."""
+    with connect() as database:
+        for table in tables:
+            database.execute(f"VACUUM (ANALYZE) {table}")
+        database.execute("CHECKPOINT")
+
+
+def pulses_of(names: Sequence[str], temperatures: Sequence[tuple[float, float | None]], start: datetime) -> list[Pulse]:
+    """Sensors by the names that readings call them, with their usual temperature and that of a defrost."""
+    return [
+        Pulse(name, usual, defrost, int(start.timestamp()))
+        for name, (usual, defrost) in zip(names, temperatures, strict=True)
+    ]
