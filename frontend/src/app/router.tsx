@@ -14,7 +14,7 @@ import { ACTIONS, type AuditFilters } from '@/features/organization/audit'
 import type { KeyFilters } from '@/features/organization/KeysPage'
 import { meQuery } from '@/features/session/queries'
 import type { DashboardFilters } from '@/features/units/DashboardPage'
-import type { Range } from '@/features/units/queries'
+import { type ViewSearch, viewSearchOf } from '@/features/units/range'
 import { ALERT_STATUS, SEVERITY, UNIT_STATUS } from '@/shared/ui/status'
 import { OrganizationLayout } from './OrganizationLayout'
 import { AccountRoute, OwnAccountRoute } from './pages/AccountRoute'
@@ -133,12 +133,10 @@ const dashboard = createRoute({
   component: DashboardRoute,
 })
 
-const RANGE_VALUES: Record<Range, true> = { '6h': true, '24h': true, '7d': true }
-
 const unit = createRoute({
   getParentRoute: () => organization,
   path: '/units/$unit',
-  validateSearch: (search): { range?: Range } => ({ range: known(search.range, RANGE_VALUES) }),
+  validateSearch: (search): ViewSearch => viewSearchOf(search),
   component: UnitRoute,
 })
 

@@ -1,6 +1,7 @@
 /** A small backend for tests, spoken to over HTTP and a WebSocket as the real one is. */
 
 import { HttpResponse, http, ws } from 'msw'
+import type { Statistics } from '@/features/units/statistics'
 import type { Alert, AlertEvent, AlertRule, Area, Me, Readings, Sensor, Site, Unit } from '@/shared/api/types'
 import type { LiveMessage } from '@/shared/live'
 import { type AccountBackend, accountHandlers, noAccounts } from './accounts'
@@ -19,6 +20,11 @@ export interface Backend extends OrganizationBackend, AccountBackend {
   alerts: Alert[]
   events: AlertEvent[]
   readings: Readings
+  /** Of one sensor, where it differs. */
+  readingsOf: Record<string, Readings>
+  statistics: Statistics | null
+  /** What an export answers. */
+  file: (request: Request) => Response
   /** Whether the live connection may be opened. */
   liveAllowed: boolean
   /** Everything that was asked, as "GET /path?query". */
@@ -51,6 +57,9 @@ export function startBackend(changes: Partial<Backend> = {}): Backend {
     ...noOrganizations(),
     ...noAccounts(),
     readings: { resolution: 'raw', results: [] } as unknown as Readings,
+    readingsOf: {},
+    statistics: null,
+    file: () => new HttpResponse('recorded_at,temperature\r\n', { headers: { 'Content-Type': 'text/csv' } }),
     liveAllowed: true,
     asked: [],
     posted: {},
@@ -97,10 +106,14 @@ function readHandlers(backend: Backend) {
       const alert = backend.alerts.find(({ id }) => id === params.id)
       return alert ? HttpResponse.json(alert) : problem(404, 'not_found', 'No such alert.')
     }),
-    http.get(`${ORG}/units/:id/readings/`, ({ request }) => {
+    http.get(`${ORG}/units/:id/readings/statistics/`, () =>
+      backend.statistics ? HttpResponse.json(backend.statistics) : problem(404, 'not_found', 'No statistics.'),
+    ),
+    http.get(`${ORG}/:place/:id/readings/`, ({ request, params }) => {
       const { pathname, search } = new URL(request.url)
       backend.asked.push(`GET ${pathname}${search}`)
-      return HttpResponse.json(backend.readings)
+      if (request.headers.get('Accept') === 'text/csv') return backend.file(request)
+      return HttpResponse.json(backend.readingsOf[String(params.id)] ?? backend.readings)
     }),
   ]
 }

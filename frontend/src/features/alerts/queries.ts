@@ -68,6 +68,29 @@ export const unitAlertsQuery = (organization: string, unit: string) =>
     },
   })
 
+/** A unit with more alerts than these has other worries than how its chart looks. */
+const MOST_PAGES = 10
+
+/** Every alert of one unit that was opened after a moment, for its chart. */
+export const unitAlertsSinceQuery = (organization: string, unit: string, since: string) =>
+  queryOptions({
+    queryKey: ['alerts', organization, 'unit', unit, 'since', since],
+    queryFn: async ({ signal }): Promise<Alert[]> => {
+      let pages = 0
+      return everyPage(async (cursor) => {
+        const page = await answer(
+          api.GET('/api/v1/orgs/{organization}/alerts/', {
+            params: { path: { organization }, query: { unit, opened_after: since, page_size: 200, cursor } },
+            signal,
+          }),
+        )
+        pages += 1
+        return pages < MOST_PAGES ? page : { ...page, next: null }
+      })
+    },
+    staleTime: 60_000,
+  })
+
 export const alertQuery = (organization: string, id: string) =>
   queryOptions({
     queryKey: ['alerts', organization, 'one', id],

@@ -1,23 +1,29 @@
-import { SegmentedControl } from '@mantine/core'
+import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { lazy, Suspense } from 'react'
-import type { Sensor, Unit } from '@/shared/api/types'
+import { lazy, Suspense, useMemo, useState } from 'react'
+import type { Unit } from '@/shared/api/types'
 import { useMember } from '@/shared/member'
-import { useNow } from '@/shared/now'
-import { type Scale, useScale } from '@/shared/preferences'
 import { useZone } from '@/shared/sites'
-import { DataList } from '@/shared/ui/DataList'
-import { IconChart } from '@/shared/ui/icons'
+import { IconDownload } from '@/shared/ui/icons'
 import { Panel } from '@/shared/ui/Panel'
-import { Empty, Loading, Trouble } from '@/shared/ui/states'
-import { moment, temperature, zoneNote } from '@/shared/units'
+import { StatusMark } from '@/shared/ui/StatusBadge'
+import { Loading, Trouble } from '@/shared/ui/states'
+import { dayOf } from '@/shared/units'
+import { ChartArea } from './ChartArea'
+import { clockWords, stretchWords, viewWords } from './chartWords'
+import { readingsAddress } from './exporting'
+import { Facts } from './Facts'
 import type { Limit, Span } from './limits'
-import { liveReadingsQuery, pastReadingsQuery, RANGES, type Range, sensorsQuery } from './queries'
+import { earliestQuery } from './queries'
+import { Presets, Steps } from './RangeControls'
 import classes from './ReadingsPanel.module.css'
-import { type Series, type Summary, summary } from './series'
+import { ReadingsTable } from './ReadingsTable'
+import { DEFAULT_PRESET, PRESETS, type Resolution, type Stretch, stretchOf, type View } from './range'
+import { summary } from './series'
+import { useReadings } from './useReadings'
+import { type OnView, useStretch } from './useStretch'
 
-// The chart's library is only loaded by pages that have a chart.
-const TemperatureChart = lazy(async () => ({ default: (await import('./TemperatureChart')).TemperatureChart }))
+const ExportDialog = lazy(async () => ({ default: (await import('./ExportDialog')).ExportDialog }))
 
 interface Shown {
   unit: Unit
@@ -25,134 +31,145 @@ interface Shown {
   spans: Span[]
 }
 
-/** The last hours or days of a unit, growing as readings come. */
-export function LiveReadingsPanel({ unit, limits, spans, range, onRange }: Shown & LiveProps) {
-  const { organization } = useMember()
-  const readings = useQuery(liveReadingsQuery(organization, unit.id, range))
-  const to = useNow((now) => Math.ceil(now / 5000) * 5000)
-  return (
-    <ReadingsPanel
-      {...{ unit, limits, spans, to }}
-      title="Temperature"
-      from={to - RANGES[range].ms}
-      words={`Last ${RANGES[range].words}`}
-      series={readings.data}
-      error={readings.error}
-      retry={() => void readings.refetch()}
-      actions={
-        <SegmentedControl
-          size="xs"
-          aria-label="Time shown"
-          value={range}
-          onChange={(value) => onRange(value as Range)}
-          data={Object.keys(RANGES).map((value) => ({ value, label: value.replace('h', ' h').replace('d', ' d') }))}
-        />
-      }
-    />
-  )
+export interface History {
+  view: View
+  onView: OnView
+  /** undefined: nothing was shown before. */
+  onBack: (() => void) | undefined
+  isTable: boolean
+  onTable: (isTable: boolean) => void
 }
 
-interface LiveProps {
-  range: Range
-  onRange: (range: Range) => void
+/** What a unit measured, from an hour to everything; it grows as readings come. */
+export function UnitReadingsPanel(props: Shown & History) {
+  return <ReadingsPanel {...props} title="Temperature" home={{ preset: DEFAULT_PRESET }} />
 }
 
 /** A stretch of the past, such as the hours around an alert. */
-export function PastReadingsPanel({ unit, limits, spans, from, to }: Shown & { from: number; to: number }) {
-  const { organization } = useMember()
-  const readings = useQuery(pastReadingsQuery(organization, unit.id, from, to))
+export function PastReadingsPanel({ from, to, ...shown }: Shown & Stretch) {
+  const [views, setViews] = useState<View[]>([])
+  const [isTable, setTable] = useState(false)
+  const home = useMemo(() => ({ from, to }), [from, to])
   return (
     <ReadingsPanel
-      {...{ unit, limits, spans, from, to }}
+      {...shown}
+      {...{ isTable, home }}
       title="Temperature then"
-      words="Around this alert"
-      series={readings.data}
-      error={readings.error}
-      retry={() => void readings.refetch()}
+      words={views.length === 0 ? 'Around this alert' : undefined}
+      limited
+      view={views.at(-1) ?? home}
+      onView={(view, { replace }) => setViews((before) => [...(replace ? before.slice(0, -1) : before), view])}
+      onBack={views.length > 0 ? () => setViews((before) => before.slice(0, -1)) : undefined}
+      onTable={setTable}
     />
   )
 }
 
-interface PanelProps extends Shown {
+interface PanelProps extends Shown, History {
   title: string
-  words: string
-  from: number
-  to: number
-  series: Series | undefined
-  error: Error | null
-  retry: () => void
-  actions?: React.ReactNode
+  /** What is shown, where neither a preset nor moments say it best. */
+  words?: string
+  /** What a reset leads to. */
+  home: View
+  /** On a page about something else: fewer choices. */
+  limited?: boolean
 }
 
-function ReadingsPanel({ unit, limits, spans, title, words, from, to, series, error, retry, actions }: PanelProps) {
+function ReadingsPanel(props: PanelProps) {
+  const { unit, limits, spans, title, view, onView, onBack, isTable, onTable, home, limited } = props
   const { organization } = useMember()
-  const scale = useScale()
-  const sensors = useQuery(sensorsQuery(organization, unit.id)).data
   const zone = useZone(unit.site)
-  const facts = series && summary(series)
-  const elsewhere = zone && zoneNote(zone, to)
-  const note = [
-    series && series.resolution !== 'raw' && 'lowest to highest by hour',
-    elsewhere && `times in ${elsewhere}`,
-  ]
+  const isAll = 'preset' in view && view.preset === 'all'
+  const earliest = useQuery({ ...earliestQuery(organization, unit.id), enabled: isAll }).data ?? undefined
+  const { stretch, show, settle, choose } = useStretch(view, earliest, onView)
+  const { readings, gap, names, prefetch } = useReadings(unit, stretch)
+  const series = readings.data
+  const facts = series && summary(series.temperature, series.resolution, stretch)
+  const note = [series && FINENESS[series.resolution], clockWords(zone, stretch.to)]
+  const common = { stretch, names, zone }
   return (
-    <Panel title={title} note={note.filter(Boolean).join(' · ')} actions={actions}>
-      <div className={classes.chart}>
-        {error && !series && <Trouble error={error} retry={retry} />}
-        {!error && !series && <Loading rows={7} />}
-        {series && !facts && (
-          <Empty icon={<IconChart />} title="No readings in this time">
-            As soon as a sensor of this unit reports, its line grows here.
-          </Empty>
-        )}
-        {series && facts && (
-          <Suspense fallback={<Loading rows={7} />}>
-            <TemperatureChart
-              {...{ series, from, to, limits, spans, zone }}
-              gap={longestSilence(sensors)}
-              names={probeNames(sensors)}
-              description={description(words, facts, scale, zone)}
-            />
-          </Suspense>
-        )}
+    <Panel
+      title={title}
+      actions={
+        !limited && (
+          <Presets
+            view={view}
+            onView={choose}
+            onHint={(preset) => PRESETS[preset].ms && prefetch(stretchOf({ preset }, Date.now(), undefined))}
+          />
+        )
+      }
+    >
+      <div className={classes.bar}>
+        <p className={classes.stretch}>
+          <strong>{stretchWords(stretch, zone)}</strong>
+          {note.filter(Boolean).map((each) => ` · ${each}`)}
+        </p>
+        <Steps {...{ stretch, zone, onBack, isTable, onTable, limited }} onView={choose} />
       </div>
-      {facts && <SummaryFacts facts={facts} zone={zone} />}
+      {series?.shownFrom != null && stretch.from < series.shownFrom && <ShownFrom at={series.shownFrom} zone={zone} />}
+      {!series && (
+        <div className={classes.state}>
+          {readings.error ? (
+            <Trouble error={readings.error} retry={() => void readings.refetch()} />
+          ) : (
+            <Loading rows={7} />
+          )}
+        </div>
+      )}
+      {series && isTable && (
+        <ReadingsTable
+          {...{ ...common, series }}
+          csv={readingsAddress(organization, unit.id, { ...stretch, resolution: series.resolution, format: 'csv' })}
+        />
+      )}
+      {series && !isTable && (
+        <ChartArea
+          {...{ ...common, series, gap, limits, spans }}
+          words={props.words ?? viewWords(view, stretch, zone)}
+          isBusy={readings.isPlaceholderData}
+          onShow={show}
+          onSettle={settle}
+          onReset={() => choose(home)}
+          onStretch={choose}
+        />
+      )}
+      {facts && <Facts {...{ unit, facts, stretch, limits, zone }} resolution={series.resolution} />}
+      {!limited && <Export {...{ unit, stretch, zone }} />}
     </Panel>
   )
 }
 
-function SummaryFacts({ facts, zone }: { facts: Summary; zone: string | undefined }) {
-  const scale = useScale()
-  const extreme = ({ celsius, at }: { celsius: number; at: number }) => (
-    <>
-      {temperature(celsius, scale)} <span className={classes.when}>{moment(at, zone)}</span>
-    </>
-  )
+const FINENESS: Record<Resolution, string> = {
+  raw: 'every reading',
+  hour: 'lowest to highest by hour',
+  day: 'lowest to highest by day',
+}
+
+function ShownFrom({ at, zone }: { at: number; zone: string | undefined }) {
   return (
-    <DataList
-      facts={[
-        { term: 'Lowest', value: extreme(facts.lowest) },
-        { term: 'Highest', value: extreme(facts.highest) },
-        facts.average !== null && { term: 'Average', value: temperature(facts.average, scale) },
-      ]}
-    />
+    <p className={classes.notice} data-tone="info">
+      <StatusMark tone="info" />
+      <span>
+        Your plan shows readings from {dayOf(at, zone)} on. Older ones are kept, and shown again with a plan that
+        reaches further back.
+      </span>
+    </p>
   )
 }
 
-/** A probe that was silent for longer has a gap in its line, by the same measure as the alerts' timers. */
-function longestSilence(sensors: Sensor[] | undefined): number {
-  const interval = Math.max(0, ...(sensors ?? []).map((sensor) => sensor.expected_interval_s ?? 300))
-  return Math.max(15 * 60, 3 * interval) * 1000
-}
-
-function probeNames(sensors: Sensor[] | undefined): Record<string, string> {
-  return Object.fromEntries((sensors ?? []).map((sensor) => [sensor.id, sensor.name || sensor.serial]))
-}
-
-function description(words: string, facts: Summary, scale: Scale, zone: string | undefined): string {
-  const { lowest, highest } = facts
+function Export({ unit, stretch, zone }: { unit: Unit; stretch: Stretch; zone: string | undefined }) {
+  const [opened, setOpened] = useState(false)
   return (
-    `Temperature, ${words.toLowerCase()}: lowest ${temperature(lowest.celsius, scale)} at ${moment(lowest.at, zone)}, ` +
-    `highest ${temperature(highest.celsius, scale)} at ${moment(highest.at, zone)}.`
+    <div className={classes.foot}>
+      <Button variant="default" leftSection={<IconDownload size={18} />} onClick={() => setOpened(true)}>
+        Export…
+      </Button>
+      {opened && (
+        <Suspense fallback={null}>
+          <ExportDialog {...{ unit, stretch, zone }} onClose={() => setOpened(false)} />
+        </Suspense>
+      )}
+    </div>
   )
 }

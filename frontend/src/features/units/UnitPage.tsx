@@ -14,14 +14,14 @@ import { Empty, Loading, Trouble } from '@/shared/ui/states'
 import { SEVERITY, type Tone, UNIT_STATUS } from '@/shared/ui/status'
 import { percent, temperature, unitKind } from '@/shared/units'
 import { type Limit, limitsOf, limitWords, type Span } from './limits'
-import { areasQuery, type Range, rulesQuery, sensorsQuery } from './queries'
-import { LiveReadingsPanel } from './ReadingsPanel'
+import { areasQuery, rulesQuery, sensorsQuery } from './queries'
+import { type History, UnitReadingsPanel } from './ReadingsPanel'
 import classes from './UnitPage.module.css'
 
 interface Props {
   unit: Unit
-  range: Range
-  onRange: (range: Range) => void
+  /** Which time its chart shows. */
+  history: History
   /** Its alerts as shaded stretches of the chart. */
   spans: Span[]
   /** Its alerts as a list; the alerts feature draws it. */
@@ -29,7 +29,7 @@ interface Props {
 }
 
 /** One unit: how it is now, how it was, what bounds it and what measures it. */
-export function UnitPage({ unit, range, onRange, spans, alerts }: Props) {
+export function UnitPage({ unit, history, spans, alerts }: Props) {
   const { organization } = useMember()
   const site = useQuery(sitesQuery(organization)).data?.find((each) => each.id === unit.site)
   const area = useQuery(areasQuery(organization)).data?.find((each) => each.id === unit.area)
@@ -50,7 +50,7 @@ export function UnitPage({ unit, range, onRange, spans, alerts }: Props) {
       <div className={classes.columns}>
         <div className={classes.column}>
           <Now unit={unit} />
-          <LiveReadingsPanel {...{ unit, limits, spans, range, onRange }} />
+          <UnitReadingsPanel {...{ unit, limits, spans, ...history }} />
           {alerts}
         </div>
         <div className={classes.column}>

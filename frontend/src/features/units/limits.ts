@@ -19,6 +19,8 @@ export interface Span {
   /** null: still on. */
   to: number | null
   severity: Severity
+  /** What its rule is called. */
+  name: string
 }
 
 function appliesTo(rule: AlertRule, unit: Unit): boolean {
@@ -56,4 +58,14 @@ export function limitWords(limit: Limit, scale: Scale): string {
   const side = limit.side === 'above' ? 'Above' : 'Below'
   const held = limit.delayMs > 0 ? ` for ${duration(limit.delayMs)}` : ''
   return `${side} ${temperature(limit.celsius, scale)}${held}`
+}
+
+/** The room between the innermost limits, in °C; undefined on a side that has none. */
+export function roomWithin(limits: Limit[]): { low?: number; high?: number } {
+  const of = (side: Limit['side']) => limits.filter((limit) => limit.side === side).map((limit) => limit.celsius)
+  const [above, below] = [of('above'), of('below')]
+  return {
+    ...(below.length > 0 && { low: Math.max(...below) }),
+    ...(above.length > 0 && { high: Math.min(...above) }),
+  }
 }

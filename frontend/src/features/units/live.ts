@@ -3,7 +3,8 @@
 import type { QueryClient } from '@tanstack/react-query'
 import type { Sensor, Unit } from '@/shared/api/types'
 import { type LiveHandler, type LiveReading, refetchGently, type UnitNow } from '@/shared/live'
-import { RANGES, type Range, sensorsQuery, unitsQuery } from './queries'
+import { sitesQuery } from '@/shared/sites'
+import { sensorsQuery, unitsQuery } from './queries'
 import { type Series, withReading } from './series'
 
 /** Entities whose change is seen on a tile. */
@@ -80,11 +81,16 @@ function takeReadings(client: QueryClient, organization: string, batch: LiveRead
 
 const isOlder = (at: string, than: string | null): boolean => than !== null && Date.parse(at) < Date.parse(than)
 
+/** Every chart that reaches the present grows at its end: nothing is fetched again. */
 function addToSeries(client: QueryClient, organization: string, reading: LiveReading): void {
-  const live = client.getQueriesData<Series>({ queryKey: ['readings', organization, reading.unit, 'live'] })
-  for (const [key, series] of live) {
-    const since = Date.now() - RANGES[key[4] as Range].ms
-    if (series) client.setQueryData(key, withReading(series, reading, since))
+  const shown = client.getQueriesData<Series>({ queryKey: ['readings', organization, reading.unit, 'live'] })
+  if (shown.length === 0) return
+  const zone = client.getQueryData(sitesQuery(organization).queryKey)?.find(({ id }) => id === reading.site)?.timezone
+  for (const [key, series] of shown) {
+    const [from, to] = [Number(key[5]), Number(key[6])]
+    const updatedAt = client.getQueryState(key)?.dataUpdatedAt
+    // (It is as old as it was: another look at the server brings what the connection missed.)
+    if (series) client.setQueryData(key, withReading(series, reading, { from, to, zone }), { updatedAt })
   }
 }
 

@@ -1,9 +1,10 @@
 /** What is kept where, how warm it is and was. */
 
 import { keepPreviousData, queryOptions } from '@tanstack/react-query'
-import { answer, api, everyPage } from '@/shared/api/client'
+import { answer, api, cursorOf, everyPage } from '@/shared/api/client'
 import type { AlertRule, Area, Sensor, Unit } from '@/shared/api/types'
-import { type Series, seriesFrom } from './series'
+import { FIRST_MOMENT, MAX_POINTS, type Resolution, type Window } from './range'
+import { joined, type Series, seriesFrom } from './series'
 
 const PAGE = 500
 const MINUTE = 60_000
@@ -68,64 +69,116 @@ export const rulesQuery = (organization: string) =>
     staleTime: 5 * MINUTE,
   })
 
-export type Range = '6h' | '24h' | '7d'
-export const RANGES: Record<Range, { words: string; ms: number; resolution: 'raw' | 'hour' }> = {
-  '6h': { words: '6 hours', ms: 6 * 60 * MINUTE, resolution: 'raw' },
-  '24h': { words: '24 hours', ms: 24 * 60 * MINUTE, resolution: 'raw' },
-  '7d': { words: '7 days', ms: 7 * 24 * 60 * MINUTE, resolution: 'hour' },
-}
-
-/** More than a screen has pixels; when the server has to thin, it keeps every extreme. */
-const MAX_POINTS = 2000
-
-interface Wanted {
-  from: number
-  to: number
-  resolution: 'raw' | 'hour' | 'auto'
-}
-
-async function fetchReadings(
-  organization: string,
-  unit: string,
-  { from, to, resolution }: Wanted,
-  signal: AbortSignal,
-) {
-  const readings = await answer(
-    api.GET('/api/v1/orgs/{organization}/units/{id}/readings/', {
-      params: {
-        path: { organization, id: unit },
-        query: {
-          from: new Date(from).toISOString(),
-          to: new Date(to).toISOString(),
-          resolution,
-          max_points: MAX_POINTS,
-        },
-      },
-      signal,
-    }),
-  )
-  return seriesFrom(readings)
-}
-
-/** The last hours or days of a unit, to which the live connection adds. */
-export const liveReadingsQuery = (organization: string, unit: string, range: Range) =>
+/** Every sensor that ever measured here and still belongs to it: a chart shows what a retired one measured, too. */
+export const probesQuery = (organization: string, unit: string) =>
   queryOptions({
-    queryKey: ['readings', organization, unit, 'live', range],
-    queryFn: ({ signal }): Promise<Series> => {
-      const { ms, resolution } = RANGES[range]
-      const now = Date.now()
-      // Device clocks may run ahead by minutes; what they say counts.
-      return fetchReadings(organization, unit, { from: now - ms, to: now + 10 * MINUTE, resolution }, signal)
-    },
+    queryKey: ['sensors', organization, unit, 'probes'],
+    queryFn: ({ signal }): Promise<Sensor[]> =>
+      everyPage((cursor) =>
+        answer(
+          api.GET('/api/v1/orgs/{organization}/sensors/', {
+            params: {
+              path: { organization },
+              query: { unit, status: ['online', 'offline', 'fault', 'retired'], page_size: PAGE, cursor },
+            },
+            signal,
+          }),
+        ),
+      ),
     staleTime: 5 * MINUTE,
+  })
+
+/** More sensors than these are summed up together where a chart shows hours or days. */
+export const MOST_LINES = 6
+/** Longer histories than so many answers of days (27 years) don't exist. */
+const MOST_PAGES = 5
+
+interface Asked {
+  from: string
+  to?: string
+  resolution: Resolution
+  max_points?: number
+  page_size?: number
+  cursor?: string
+}
+
+/** One unit's readings, or one sensor's. */
+async function fetchSeries(
+  organization: string,
+  { unit, sensor }: { unit: string; sensor?: string },
+  { from, to, resolution }: Window,
+  signal: AbortSignal,
+): Promise<Series> {
+  const pages: Series[] = []
+  let cursor: string | undefined
+  do {
+    const query: Asked = {
+      from: new Date(from).toISOString(),
+      to: new Date(to).toISOString(),
+      resolution,
+      max_points: MAX_POINTS,
+      cursor,
+    }
+    const readings = await answer(
+      sensor
+        ? api.GET('/api/v1/orgs/{organization}/sensors/{id}/readings/', {
+            // (The description takes the ids of sensors for numbers.)
+            params: { path: { organization, id: sensor as unknown as number }, query },
+            signal,
+          })
+        : api.GET('/api/v1/orgs/{organization}/units/{id}/readings/', {
+            params: { path: { organization, id: unit }, query },
+            signal,
+          }),
+    )
+    pages.push(seriesFrom(readings, sensor))
+    cursor = cursorOf(readings.next)
+  } while (cursor && pages.length < MOST_PAGES)
+  return pages.length === 1 && pages[0] ? pages[0] : joined(pages, resolution)
+}
+
+/**
+ * What a chart shows of a stretch of time. `live` ones reach the present: the live connection adds to them.
+ * `sensors`: those of the unit if there are some (2 to 6), so that each has its own line where hours and days are shown.
+ */
+export const readingsQuery = (organization: string, unit: string, sensors: string[], window: Window, live: boolean) =>
+  queryOptions({
+    queryKey: [
+      'readings',
+      organization,
+      unit,
+      live ? 'live' : 'past',
+      window.resolution,
+      window.from,
+      window.to,
+      sensors,
+    ] as const,
+    queryFn: async ({ signal }): Promise<Series> => {
+      if (sensors.length === 0) return fetchSeries(organization, { unit }, window, signal)
+      const each = sensors.map((sensor) => fetchSeries(organization, { unit, sensor }, window, signal))
+      return joined(await Promise.all(each), window.resolution)
+    },
+    // What is over doesn't change, but for readings that come late.
+    staleTime: live ? 5 * MINUTE : 30 * MINUTE,
+    // Each step of a zoom leaves one behind.
+    gcTime: 3 * MINUTE,
     placeholderData: keepPreviousData,
   })
 
-/** A stretch of the past. */
-export const pastReadingsQuery = (organization: string, unit: string, from: number, to: number) =>
+/** When the first reading was that may be shown; null: there is none. */
+export const earliestQuery = (organization: string, unit: string) =>
   queryOptions({
-    queryKey: ['readings', organization, unit, 'past', from, to],
-    queryFn: ({ signal }): Promise<Series> =>
-      fetchReadings(organization, unit, { from, to, resolution: 'auto' }, signal),
-    staleTime: 5 * MINUTE,
+    queryKey: ['earliest-reading', organization, unit],
+    queryFn: async ({ signal }): Promise<number | null> => {
+      const query: Asked = { from: new Date(FIRST_MOMENT).toISOString(), resolution: 'raw', page_size: 1 }
+      const readings = await answer(
+        api.GET('/api/v1/orgs/{organization}/units/{id}/readings/', {
+          params: { path: { organization, id: unit }, query },
+          signal,
+        }),
+      )
+      const [first] = readings.results
+      return first && 'recorded_at' in first ? Date.parse(first.recorded_at) : null
+    },
+    staleTime: 60 * MINUTE,
   })

@@ -10,8 +10,10 @@ interface Props {
   opened: boolean
   onClose: () => void
   onSubmit: () => void
-  /** The verb on the button. */
-  submit: string
+  /** The verb on the button; without one there is nothing to send. */
+  submit: string | undefined
+  /** What leads out of it. */
+  cancel?: string
   pending: boolean
   /** What can't be taken back has a red button. */
   danger?: boolean
@@ -28,6 +30,7 @@ export function Dialog({
   onClose,
   onSubmit,
   submit,
+  cancel = 'Cancel',
   pending,
   danger,
   disabled,
@@ -42,18 +45,20 @@ export function Dialog({
         className={classes.form}
         onSubmit={(event) => {
           event.preventDefault()
-          if (!pending && !disabled) onSubmit()
+          if (submit && !pending && !disabled) onSubmit()
         }}
       >
         {children}
         <Refusal error={error ?? null} />
         <div className={classes.buttons}>
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {cancel}
           </Button>
-          <Button type="submit" loading={pending} disabled={disabled} color={danger ? 'danger' : undefined}>
-            {submit}
-          </Button>
+          {submit && (
+            <Button type="submit" loading={pending} disabled={disabled} color={danger ? 'danger' : undefined}>
+              {submit}
+            </Button>
+          )}
         </div>
       </form>
     </Modal>

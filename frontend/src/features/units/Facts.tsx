@@ -1,0 +1,71 @@
+import { useQuery } from '@tanstack/react-query'
+import type { Unit } from '@/shared/api/types'
+import { useMember } from '@/shared/member'
+import { useScale } from '@/shared/preferences'
+import { DataList } from '@/shared/ui/DataList'
+import { dayOf, duration, moment, temperature } from '@/shared/units'
+import { type Limit, roomWithin } from './limits'
+import classes from './ReadingsPanel.module.css'
+import type { Resolution, Stretch } from './range'
+import type { Summary } from './series'
+import { onGrid, type Statistics, statisticsQuery } from './statistics'
+
+interface Props {
+  unit: Unit
+  facts: Summary
+  resolution: Resolution
+  stretch: Stretch
+  limits: Limit[]
+  zone: string | undefined
+}
+
+/** What a chart shows, in figures: lowest, highest, average, and how long the unit was within its limits. */
+export function Facts({ unit, facts, resolution, stretch, limits, zone }: Props) {
+  const { organization } = useMember()
+  const scale = useScale()
+  const room = roomWithin(limits)
+  const statistics = useQuery(statisticsQuery(organization, unit.id, onGrid(stretch), room)).data
+  const average = statistics?.avg ?? facts.average
+  const extreme = ({ value, at }: { value: number; at: number }) => (
+    <>
+      {temperature(value, scale)}{' '}
+      <span className={classes.when}>{resolution === 'day' ? dayOf(at, zone) : moment(at, zone)}</span>
+    </>
+  )
+  const hasRoom = room.low !== undefined || room.high !== undefined
+  return (
+    <DataList
+      facts={[
+        { term: 'Lowest', value: extreme(facts.lowest) },
+        { term: 'Highest', value: extreme(facts.highest) },
+        average != null && { term: 'Average', value: temperature(average, scale) },
+        statistics != null &&
+          hasRoom &&
+          statistics.measured_s > 0 && { term: `Within ${roomWords(room, scale)}`, value: share(statistics) },
+      ]}
+    />
+  )
+}
+
+function roomWords({ low, high }: { low?: number; high?: number }, scale: 'C' | 'F'): string {
+  if (low === undefined) return `limits (up to ${temperature(high, scale)})`
+  if (high === undefined) return `limits (from ${temperature(low, scale)})`
+  return `limits (${temperature(low, scale)} to ${temperature(high, scale)})`
+}
+
+function share({ measured_s, in_range_s, above_s, below_s }: Statistics) {
+  const percent = (100 * in_range_s) / measured_s
+  // 99.97 % isn't all of it.
+  const shown = percent === 100 ? '100' : Math.min(percent, 99.9).toFixed(1)
+  const out = [
+    above_s > 0 && `${duration(above_s * 1000)} above`,
+    below_s > 0 && `${duration(below_s * 1000)} below`,
+  ].filter(Boolean)
+  return (
+    <>
+      {shown}
+      {'\u202f'}% of the time{' '}
+      <span className={classes.when}>{out.join(', ') || `${duration(measured_s * 1000)} measured`}</span>
+    </>
+  )
+}

@@ -1,0 +1,76 @@
+/** What a chart shows, in words: moments of buckets, exact values, stretches of time. */
+
+import type { Scale } from '@/shared/preferences'
+import { inScale, LOCALE, temperature, zoneNote } from '@/shared/units'
+import { PRESETS, type Resolution, type Stretch, type View } from './range'
+import type { Measure } from './series'
+import { DAY, HOUR } from './zone'
+
+const THIN = '\u202f'
+
+const formats = new Map<string, Intl.DateTimeFormat>()
+
+function format(options: Intl.DateTimeFormatOptions, zone: string | undefined): Intl.DateTimeFormat {
+  const key = `${zone}${JSON.stringify(options)}`
+  let found = formats.get(key)
+  if (!found) {
+    found = new Intl.DateTimeFormat(LOCALE, { ...options, timeZone: zone })
+    formats.set(key, found)
+  }
+  return found
+}
+
+const DATE = { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' } as const
+const TIME = { hour: '2-digit', minute: '2-digit' } as const
+
+/** When a point was: to the second for a reading, from when to when for an hour, the date for a day. */
+export function pointMoment(at: number, resolution: Resolution, zone: string | undefined): string {
+  if (resolution === 'day') return format(DATE, zone).format(at)
+  if (resolution === 'raw') return format({ ...DATE, ...TIME, second: '2-digit' }, zone).format(at)
+  return `${format({ ...DATE, ...TIME }, zone).format(at)} – ${format(TIME, zone).format(at + HOUR)}`
+}
+
+/** "20 Nov 2026, 09:15 – 21 Nov 2026, 09:15"; whole days leave the times out. */
+export function stretchWords({ from, to }: Stretch, zone: string | undefined): string {
+  const isLong = to - from > 4 * DAY
+  const options: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short', year: 'numeric', ...(!isLong && TIME) }
+  return format(options, zone).formatRange(from, to).replaceAll('\u2009', ' ')
+}
+
+/** What a chart is about: "Last 7 days", or its moments. */
+export function viewWords(view: View, stretch: Stretch, zone: string | undefined): string {
+  if (!('preset' in view)) return stretchWords(stretch, zone)
+  return view.preset === 'all' ? PRESETS.all.words : `Last ${PRESETS[view.preset].words}`
+}
+
+/** Whose clock is shown: "times of New York (GMT−5)". */
+export function clockWords(zone: string | undefined, at: number): string | null {
+  if (!zone) return null
+  const note = zoneNote(zone, at)
+  return note ? `times of ${placeOf(zone)} (${note.replace('-', '\u2212')})` : `times of ${placeOf(zone)}`
+}
+
+const placeOf = (zone: string): string => (zone.split('/').at(-1) ?? zone).replaceAll('_', ' ')
+
+/** All decimals there are: "4.25 °C", "81.5 %". `value` is in °C, or % of relative humidity. */
+export function exactly(value: number, measure: Measure, scale: Scale): string {
+  const shown = measure === 'temperature' ? inScale(value, scale) : value
+  const number = (Math.round(shown * 100) / 100 + 0).toFixed(2).replace(/0$/, '').replace('-', '\u2212')
+  return `${number}${THIN}${measure === 'temperature' ? `°${scale}` : '%'}`
+}
+
+/** As it stands in summaries: one decimal. */
+export const briefly = (value: number, measure: Measure, scale: Scale): string =>
+  measure === 'temperature' ? temperature(value, scale) : `${Math.round(value)}${THIN}%`
+
+/** "1,234" in the reader's manner. */
+export const amount = (value: number): string => new Intl.NumberFormat(LOCALE).format(value)
+
+/** "9.4 MB", as file managers say it. */
+export function sizeWords(bytes: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB']
+  const power = bytes < 1000 ? 0 : Math.min(3, Math.floor(Math.log10(bytes) / 3))
+  const value = bytes / 1000 ** power
+  const digits = power > 0 && value < 10 ? 1 : 0
+  return `${new Intl.NumberFormat(LOCALE, { maximumFractionDigits: digits }).format(value)}${THIN}${units[power]}`
+}

@@ -1,0 +1,53 @@
+import { useDebouncedValue } from '@mantine/hooks'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useMemo } from 'react'
+import type { Sensor, Unit } from '@/shared/api/types'
+import { useMember } from '@/shared/member'
+import { MOST_LINES, probesQuery, readingsQuery } from './queries'
+import { longestSilence, type Stretch, windowOf } from './range'
+import type { Named } from './TimeChart'
+
+/** A hand that zooms passes many stretches: only where it rests is asked for. */
+const REST = 120
+
+/** What a unit measured in a stretch of time, as finely as fits, and whose lines those are. */
+export function useReadings(unit: Unit, stretch: Stretch) {
+  const { organization } = useMember()
+  const client = useQueryClient()
+  const probes = useQuery(probesQuery(organization, unit.id)).data
+  const gap = useMemo(() => longestSilence((probes ?? []).map((probe) => probe.expected_interval_s ?? 300)), [probes])
+  const ids = useMemo(() => linesOf(probes), [probes])
+  const query = (wanted: Stretch) => {
+    const window = windowOf(wanted, gap, Date.now())
+    return readingsQuery(organization, unit.id, ids, window, window.to > Date.now())
+  }
+  const [resting] = useDebouncedValue(`${stretch.from} ${stretch.to}`, REST)
+  const [from = 0, to = 0] = resting.split(' ').map(Number)
+  const readings = useQuery(query({ from, to }))
+  const names = useMemo(() => namesOf(probes), [probes])
+  return {
+    readings,
+    gap,
+    names,
+    lines: ids,
+    /** Fetches what will be asked for soon, unless it is known. */
+    prefetch: (wanted: Stretch) => void client.prefetchQuery(query(wanted)),
+  }
+}
+
+/** Sensors that get lines of their own in hours and days, too. */
+function linesOf(probes: Sensor[] | undefined): string[] {
+  const ids = (probes ?? []).map((probe) => probe.id)
+  return ids.length >= 2 && ids.length <= MOST_LINES ? ids : []
+}
+
+function namesOf(probes: Sensor[] | undefined): (line: string) => Named {
+  const known = new Map(
+    (probes ?? []).map((probe, place) => {
+      const name = probe.name || (probe.channel === '0' ? probe.serial : `${probe.serial} / ${probe.channel}`)
+      return [probe.id, { name: probe.status === 'retired' ? `${name} (retired)` : name, place }]
+    }),
+  )
+  const together = { name: known.size > 1 ? 'All sensors' : 'Sensor', place: 0 }
+  return (line) => known.get(line) ?? together
+}
