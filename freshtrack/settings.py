@@ -196,6 +196,8 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE = {
     "deliver what was promised": {"task": "notifications.sweep", "schedule": timedelta(seconds=15)},
     "notice silent sensors": {"task": "sensors.sweep_silent", "schedule": timedelta(seconds=30)},
+    "remove old refused readings": {"task": "ingest.sweep_quarantine", "schedule": timedelta(minutes=10)},
+    "sum readings up": {"task": "sensors.roll_up", "schedule": timedelta(seconds=20)},
     "make partitions ahead": {"task": "sensors.make_partitions", "schedule": timedelta(hours=6)},
     "purge deleted organizations": {"task": "organizations.purge", "schedule": timedelta(minutes=5)},
     "forget old answers": {"task": "organizations.forget_answers", "schedule": timedelta(hours=1)},
@@ -407,6 +409,7 @@ SPECTACULAR_SETTINGS = {
         "TokenScopeEnum": "organizations.models.TokenScope",
         "KeyScopeEnum": "organizations.serializers.secrets.KEY_SCOPES",
         "ContactKindEnum": "notifications.models.ContactKind",
+        "QuarantineStateEnum": "ingest.models.QuarantineState",
     },
 }
 
@@ -414,6 +417,16 @@ SPECTACULAR_SETTINGS = {
 INGEST_MAX_BYTES = 4 * 1024 * 1024  # contract: 4 MiB, inflated too
 INGEST_MAX_READINGS = 10_000
 INGEST_QUEUE_READINGS = env.int("INGEST_QUEUE_READINGS", default=100_000)  # beyond: 503, memory stays bounded
+# Refused readings are kept: so many of an organization, so long, and so many more in a minute and process.
+QUARANTINE_KEPT = env.int("QUARANTINE_KEPT", default=50_000)
+QUARANTINE_DAYS = env.int("QUARANTINE_DAYS", default=90)
+QUARANTINE_A_MINUTE = env.int("QUARANTINE_A_MINUTE", default=2_000)
+
+# --- downloads --------------------------------------------------------------------------------------------------
+# At once: each is a thread that reads and formats as fast as it can.
+EXPORTS_PER_USER = env.int("EXPORTS_PER_USER", default=3)
+EXPORTS_PER_ORGANIZATION = env.int("EXPORTS_PER_ORGANIZATION", default=10)
+SLOW_CLIENT_S = env.int("SLOW_CLIENT_S", default=60)  # whoever reads nothing for so long is disconnected
 
 # --- words to people --------------------------------------------------------------------------------------------
 if env.str("EMAIL_URL", default=""):

@@ -101,7 +101,8 @@ class IngestDoor:
         self._looking_up.shutdown()
 
     async def _receive(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Outcome:
-        adapter = ADAPTERS.get(scope["path"].removeprefix("/api/v1/ingest/").removesuffix("/"))
+        form = scope["path"].removeprefix("/api/v1/ingest/").removesuffix("/")
+        adapter = ADAPTERS.get(form)
         if adapter is None:
             raise Refusal(404, "not_found", "There is no such format here.")
         if scope["method"] != "POST":
@@ -111,9 +112,9 @@ class IngestDoor:
         _check_type(headers)
         body = _inflate(headers, await _read(headers, receive))
         decoded = _decode(adapter, body, at=timezone.now())
-        if not decoded.samples and not decoded.faults:
+        if not decoded.samples and not decoded.rejected:
             return Outcome(rejected=decoded.rejected)
-        return await self._writer.write(Delivery(sender, decoded))
+        return await self._writer.write(Delivery(sender, decoded, form))
 
     async def _sender(self, headers: dict[bytes, bytes], *, address: str) -> Sender:
         kind, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")

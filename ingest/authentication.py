@@ -29,6 +29,7 @@ class Sender(NamedTuple):
     organization_id: UUID
     number: int
     may_ingest: bool
+    key_id: UUID | None = None  # None: a member sends a refused reading in again
 
 
 class KeyCache:
@@ -94,4 +95,4 @@ def _find(digest: str) -> Sender | None:
             return None
         if key.last_used_at is None or now - key.last_used_at > _LAST_USED_RESOLUTION:
             ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
-        return Sender(key.organization_id, key.organization.number, "ingest" in key.scopes)
+        return Sender(key.organization_id, key.organization.number, "ingest" in key.scopes, key.pk)

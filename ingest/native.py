@@ -39,6 +39,9 @@ def decode(body: bytes, *, at: datetime) -> Decoded:
         raise BadBody(400, "malformed_json", f"The body isn't valid JSON: {error}") from error
     _limit(len(candidates) + len(decoded.rejected))
     validate(candidates, at=at, into=decoded)
+    if decoded.rejected:
+        sent = _loose.decode(body).readings
+        decoded.sent = {rejection.index: bytes(sent[rejection.index]) for rejection in decoded.rejected}
     decoded.rejected.sort(key=lambda rejection: rejection.index)
     return decoded
 

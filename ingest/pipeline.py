@@ -6,6 +6,7 @@ nothing: the writer takes a failed batch apart until the poison is alone.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,8 +15,10 @@ from uuid import UUID
 
 from alerts import judging
 from freshtrack.times import rfc3339
+from ingest import quarantine
 from ingest.authentication import Sender
-from ingest.samples import POWER_ON_VALUE, Decoded, Rejection
+from ingest.quarantine import Refused
+from ingest.samples import POWER_ON_VALUE, Decoded, Rejection, spelled
 from organizations import events
 from organizations.tenancy import Origin, acting_as_system
 from sensors import recording
@@ -32,6 +35,7 @@ class Delivery:
 
     sender: Sender
     decoded: Decoded
+    format: str = "readings"
 
 
 @dataclass
@@ -46,23 +50,58 @@ class Outcome:
 def store(deliveries: Sequence[Delivery], *, at: datetime) -> list[Outcome]:
     """Store the readings of several requests and judge them, in one transaction of its own.
 
-    May be repeated: what is stored already is counted as duplicate. `at` is the server's time of receipt.
+    What is refused is kept for inspection. May be repeated: what is stored already is counted as duplicate. `at` is the
+    server's time of receipt.
     """
     with acting_as_system("ingest writer", origin=Origin(via="ingest")):
-        outcomes = [Outcome(rejected=list(delivery.decoded.rejected)) for delivery in deliveries]
-        probes = recording.lock_probes(_names(deliveries), at=at)
-        measured, owners = _measured(deliveries, probes, outcomes)
-        numbers = {delivery.sender.organization_id: delivery.sender.number for delivery in deliveries}
-
-        recorded = recording.record(measured, numbers=numbers, at=at)
-        judging.judge(recorded.new, at=at)
-        _publish_readings(recorded.new)
-        changes = recording.keep_newest(recorded.new, faults=_faults(deliveries, probes), at=at)
-
-        _count(outcomes, owners, measured, recorded)
-        for probe, status in changes:
-            publish_device(probe.organization_id, probe.public_id, probe.unit_id, probe.site_id, status)
+        outcomes = store_within(deliveries, at=at)
+        quarantine.keep(_refused(deliveries, outcomes), at=at)
     return outcomes
+
+
+def store_within(deliveries: Sequence[Delivery], *, at: datetime) -> list[Outcome]:
+    """The same, and what is refused is only told. Call inside a transaction, of the system or of an organization.
+
+    Inside one of a member who is restricted to some sites, all probes must be at these.
+    """
+    outcomes = [Outcome(rejected=list(delivery.decoded.rejected)) for delivery in deliveries]
+    probes = recording.lock_probes(_names(deliveries), at=at)
+    measured, owners = _measured(deliveries, probes, outcomes)
+    numbers = {delivery.sender.organization_id: delivery.sender.number for delivery in deliveries}
+
+    recorded = recording.record(measured, numbers=numbers, at=at)
+    judging.judge(recorded.new, at=at)
+    _publish_readings(recorded.new)
+    changes = recording.keep_newest(recorded.new, faults=_faults(deliveries, probes), at=at)
+
+    _count(outcomes, owners, measured, recorded)
+    for probe, status in changes:
+        publish_device(probe.organization_id, probe.public_id, probe.unit_id, probe.site_id, status)
+    return outcomes
+
+
+def _refused(deliveries: Sequence[Delivery], outcomes: Sequence[Outcome]) -> list[Refused]:
+    return [
+        Refused(
+            delivery.sender.organization_id,
+            delivery.sender.key_id,
+            delivery.format,
+            rejection.code,
+            rejection.detail,
+            _sent(delivery.decoded, rejection.index),
+        )
+        for delivery, outcome in zip(deliveries, outcomes, strict=True)
+        for rejection in outcome.rejected
+    ]
+
+
+def _sent(decoded: Decoded, index: int) -> bytes:
+    """What was refused after it was decoded is spelled anew."""
+    if index in decoded.sent:
+        return decoded.sent[index]
+    s = decoded.samples[bisect_left(decoded.indexes, index)]
+    values = {"temperature": s.temperature, "humidity": s.humidity, "battery": s.battery, "signal": s.signal}
+    return spelled(s.serial, s.channel, s.recorded_at, **values, door_open=s.door_open)
 
 
 def _names(deliveries: Sequence[Delivery]) -> set[ProbeName]:

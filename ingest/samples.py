@@ -57,10 +57,19 @@ class Decoded(msgspec.Struct, gc=False):
     indexes: list[int] = []
     faults: list[Fault] = []
     rejected: list[Rejection] = []
+    # What was refused here, by its position: the JSON as it was sent, or as we understood it.
+    sent: dict[int, bytes] = {}
 
     def refuse(self, index: int, code: str, detail: str) -> None:
         """Note a refused reading."""
         self.rejected.append(Rejection(index, code, detail))
+
+
+def spelled(serial: str, channel: str | None, recorded_at: datetime | None, **values: float | bool | None) -> bytes:
+    """A reading as the native format spells it, what is missing left out."""
+    moment = None if recorded_at is None else recorded_at.isoformat()
+    reading = {"sensor": serial, "channel": channel, "recorded_at": moment, **values}
+    return msgspec.json.encode({name: value for name, value in reading.items() if value is not None})
 
 
 class BadBody(Exception):

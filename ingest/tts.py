@@ -21,7 +21,7 @@ import msgspec
 
 from ingest.measurements import Extracted, Measurement, extract, extract_normalized
 from ingest.measurements.values import number, rfc3339
-from ingest.samples import BadBody, Candidate, Decoded, validate
+from ingest.samples import BadBody, Candidate, Decoded, spelled, validate
 
 LONGEST_SERIAL: Final = 64
 MOST_GATEWAYS: Final = 200
@@ -61,6 +61,9 @@ def decode(body: bytes, *, at: datetime) -> Decoded:
     _add_health((candidate for _, candidate in candidates), battery=_battery(uplink, extracted), signal=_signal(uplink))
     validate(candidates, at=at, into=decoded)
     decoded.rejected.sort(key=lambda rejection: rejection.index)
+    for rejection in decoded.rejected:
+        refused = extracted.measurements[rejection.index]
+        decoded.sent[rejection.index] = _spelled(refused, serial=serial, received=received)
     return decoded
 
 
@@ -94,6 +97,18 @@ def _serial(ids: object) -> str:
 
 def _text(value: object) -> str:
     return value.strip() if isinstance(value, str) else ""
+
+
+def _spelled(measurement: Measurement, *, serial: str, received: datetime) -> bytes:
+    """What was refused, for people to see. A value whose time isn't known gets none."""
+    return spelled(
+        serial,
+        measurement.channel,
+        measurement.at or (received if measurement.refusal is None else None),
+        temperature=measurement.temperature,
+        humidity=measurement.humidity,
+        door_open=measurement.door_open,
+    )
 
 
 def _candidate(measurement: Measurement, *, serial: str, received: datetime) -> Candidate:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from alerts.models import Alert, AlertRule
+from ingest.models import QuarantinedReading
 from notifications.models import ContactMethod, Notification
 from organizations import secrets
 from organizations.models import AccessToken, ApiKey, Invitation, Membership, Organization, Role, User
@@ -216,6 +217,25 @@ class NotificationFactory(Rows):
     html = "<p>It is.</p>"
     dedupe_key = factory.Sequence(lambda n: f"test:{n}")
     next_attempt_at = NOON
+
+
+class QuarantinedReadingFactory(Rows):
+    """By default one that would be stored if it were sent in now."""
+
+    class Meta:
+        model = QuarantinedReading
+
+    organization = factory.SubFactory(OrganizationFactory)
+    serial = factory.Sequence(lambda n: f"Q-{n:04}")
+    channel = "0"
+    code = "in_future"
+    detail = "recorded_at is more than 10 minutes ahead of the server's clock."
+    format = "readings"
+    recorded_at = factory.LazyFunction(lambda: timezone.now() - timedelta(minutes=2))
+    payload = factory.LazyAttribute(
+        lambda row: {"sensor": row.serial, "recorded_at": row.recorded_at.isoformat(), "temperature": 3.5}
+    )
+    fingerprint = factory.Sequence(lambda n: f"{n:064x}")
 
 
 def token_of(user: User, *, name: str = "Test", **fields: Any) -> str:

@@ -31,6 +31,7 @@ from tests.factories import (
     MembershipFactory,
     NotificationFactory,
     OrganizationFactory,
+    QuarantinedReadingFactory,
     RuleFactory,
     SensorFactory,
     SiteFactory,
@@ -74,6 +75,7 @@ def chain() -> Chain:
     SensorFactory(organization=organization, unclaimed=True)
     GatewayFactory(organization=organization, site=None)
     NotificationFactory(organization=organization)
+    QuarantinedReadingFactory(organization=organization)
     return found
 
 
@@ -96,7 +98,8 @@ def _furnish(site: Site) -> dict[type[models.Model], models.Model]:
         change = Change.objects.get(entity="site", entity_id=str(site.pk))
     gateway = GatewayFactory(site=site)
     notification = NotificationFactory(organization=site.organization, site_id=site.pk)
-    rows = [site, area, unit, sensor, rule, alert, event, state, reading, change, gateway, notification]
+    refused = QuarantinedReadingFactory(organization=site.organization, site_id=site.pk)
+    rows = [site, area, unit, sensor, rule, alert, event, state, reading, change, gateway, notification, refused]
     return {type(row): row for row in rows}
 
 

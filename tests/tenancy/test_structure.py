@@ -33,6 +33,7 @@ ORGANIZATION_WIDE: Final = {
     "organizations.Invitation": "only who may change members reads them, and nobody restricted may",
     "organizations.ApiKey": "only who may see keys reads them, and nobody restricted may",
     "organizations.IdempotentAnswer": "the person's own answers, looked up by person and key",
+    "organizations.LegalHold": "only who may see holds reads them, and nobody restricted may",
     "organizations.SecurityEvent": "part of the audit trail, which nobody restricted may read",
 }
 
@@ -40,6 +41,7 @@ ORGANIZATION_WIDE: Final = {
 SYSTEM_SCOPE: Final[dict[str, set[str]]] = {
     "ingest/authentication.py": {"ingest authentication"},
     "ingest/pipeline.py": {"ingest writer"},
+    "ingest/quarantine.py": {"sweep"},
     "ingest/seeding.py": {"seeding"},
     "live/access.py": {"live"},
     "notifications/accounts.py": {"account mail", "own account"},
@@ -56,13 +58,30 @@ SYSTEM_SCOPE: Final[dict[str, set[str]]] = {
     "organizations/views/invitations.py": {"invitation"},
     "organizations/views/organizations.py": {"founding", "own account"},
     "organizations/views/secrets.py": {"own account"},
+    "sensors/partitions.py": {"sweep"},
     "sensors/tasks.py": {"sweep"},
 }
 
 # Functions that run with their owner's rights whoever calls them, and why that is safe.
 WITH_OWNERS_RIGHTS: Final = {
     "freshtrack_record_change": "a trigger: writes the change log, reads nothing but the changed row",
-    "freshtrack_make_partitions": "knows two tables, makes and closes partitions",
+    "freshtrack_make_partitions": "knows three tables, makes and closes partitions",
+    "freshtrack_stray_months": "tells months of three tables, no row",
+    "freshtrack_mirror": "a trigger: repeats a change of a default partition in the copy that replaces it",
+    **{
+        f"freshtrack_drain_{step}": "moves rows of three tables from one partition to another"
+        for step in ("begin", "copy", "switch", "end")
+    },
+    "freshtrack_note_writing": "a trigger: notes the name of a partition",
+    **{
+        f"freshtrack_retire_{step}": "takes a month, decides for itself whether its readings may go"
+        for step in ("begin", "cancel", "count", "drop")
+    },
+    **{
+        f"freshtrack_month_{what}": "as the system: tells about a month of readings, shows no reading"
+        for what in ("obstacle", "organizations", "summed")
+    },
+    "freshtrack_organizations": "as the system: ids of organizations, for the tables' owner only",
     **{
         f"sensors_{kind}_search": "as the system, so that its index works; looks at the scope's organization and sites"
         for kind in ("site", "unit", "sensor")

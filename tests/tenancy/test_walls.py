@@ -24,6 +24,7 @@ from tests.factories import (
     MembershipFactory,
     NotificationFactory,
     OrganizationFactory,
+    QuarantinedReadingFactory,
     SensorFactory,
     SiteFactory,
     as_system,
@@ -76,6 +77,7 @@ def fill(organization: Organization) -> None:
     NotificationFactory(organization=organization)
     sensor = SensorFactory(unit__area__site__organization=organization)
     AlertFactory(unit=sensor.unit)
+    QuarantinedReadingFactory(organization=organization)
     with as_system():
         Reading.objects.create(sensor=sensor, recorded_at=NOON, organization=organization, delay_s=0, temperature=3.0)
 
