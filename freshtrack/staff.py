@@ -43,6 +43,7 @@ _MENU: Final[tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...]] = (
             ("Units", "kitchen", "sensors_unit"),
             ("Sensors", "sensors", "sensors_sensor"),
             ("Gateways", "router", "sensors_gateway"),
+            ("Refused readings", "report", "ingest_quarantinedreading"),
         ),
     ),
     (

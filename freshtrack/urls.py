@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from alerts import urls as alerts_urls
 from freshtrack import errors, health, pages
+from ingest import urls as ingest_urls
 from notifications import urls as notifications_urls
 from organizations import urls as organizations_urls
 from organizations.accounts import urls as account_urls
@@ -37,6 +38,7 @@ urlpatterns = [
     path("api/v1/orgs/<slug:organization>/", include(sensors_urls)),
     path("api/v1/orgs/<slug:organization>/", include(alerts_urls)),
     path("api/v1/orgs/<slug:organization>/", include(notifications_urls)),
+    path("api/v1/orgs/<slug:organization>/", include(ingest_urls)),
     re_path(r"^(?:api|ws|static|webhooks|_allauth)/", no_such_address),
     re_path(r"^(?P<path>.*)$", pages.web_app),
 ]

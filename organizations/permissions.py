@@ -44,6 +44,8 @@ TABLE: Final[dict[str, Line]] = {
     "sensors.view": Line(Role.VIEWER, "See sensors and gateways"),
     "sensors.change": Line(Role.MANAGER, "Add, claim, move and retire sensors and gateways"),
     "readings.view": Line(Role.VIEWER, "See and export readings"),
+    "quarantine.view": Line(Role.MANAGER, "See readings that were refused (restricted members: of their sensors)"),
+    "quarantine.change": Line(Role.MANAGER, "Send refused readings in again, or discard them"),
     "rules.view": Line(Role.VIEWER, "See alert rules"),
     "rules.change": Line(Role.MANAGER, "Change alert rules (restricted members: those of their sites)"),
     "alerts.view": Line(Role.VIEWER, "See alerts and their timeline"),

@@ -18,7 +18,10 @@ _OF_THE_ORGANIZATION: Final = {"invitations", "api-keys", "audit-events", ""}
 # Lists whose rows tell their site by their words.
 LISTS_OF_PLACES: Final = {
     f"get {room}/"
-    for room in ("sites", "areas", "units", "gateways", "sensors", "alert-rules", "alerts", "notifications", "members")
+    for room in (
+        *("sites", "areas", "units", "gateways", "sensors", "alert-rules", "alerts", "notifications", "members"),
+        "quarantined-readings",
+    )
 }
 
 

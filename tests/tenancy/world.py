@@ -17,6 +17,7 @@ from tests.factories import (
     MembershipFactory,
     NotificationFactory,
     OrganizationFactory,
+    QuarantinedReadingFactory,
     RuleFactory,
     SensorFactory,
     SiteFactory,
@@ -93,6 +94,9 @@ def _of_a_site(organization: Organization, *, mark: str) -> Ids:
     notification = NotificationFactory(
         organization=organization, site_id=site.pk, subject=f"{mark} is too warm", about=f"alert:{alert.pk}"
     )
+    refused = QuarantinedReadingFactory(
+        organization=organization, serial=sensor.serial, sensor_id=sensor.public_id, site_id=site.pk
+    )
     with as_system():
         Reading.objects.create(
             sensor=sensor,
@@ -112,6 +116,7 @@ def _of_a_site(organization: Organization, *, mark: str) -> Ids:
         "alert-rules": str(rule.pk),
         "alerts": str(alert.pk),
         "notifications": str(notification.pk),
+        "quarantined-readings": str(refused.pk),
         # What may be deleted must be empty.
         **{f"empty {kind}": str(row.pk) for kind, row in empty.items()},
     }
@@ -180,6 +185,10 @@ BODIES: Final[dict[str, Callable[[Ids], dict[str, Any]]]] = {
     "post alerts/{pk}/acknowledge/": lambda ids: {"note": "On my way"},
     "post alerts/{pk}/resolve/": lambda ids: {"corrective_action": "Closed the door"},
     "post alerts/{pk}/comment/": lambda ids: {"note": "The door was open"},
+    "post quarantined-readings/{pk}/resubmit/": _nothing,
+    "post quarantined-readings/{pk}/discard/": lambda ids: {"note": "A test"},
+    "post quarantined-readings/resubmit/": lambda ids: {"ids": [ids["quarantined-readings"]]},
+    "post quarantined-readings/discard/": lambda ids: {"ids": [ids["quarantined-readings"]]},
 }
 
 # Calls that the state of things refuses to somebody who may, with the status.
