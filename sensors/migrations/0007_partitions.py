@@ -10,6 +10,15 @@ from django.db import migrations
 PATIENCE = "SET search_path = public, pg_temp SET lock_timeout = '300ms'"
 
 MAKING = """
+-- Which default partitions are being drained, and how far. Nobody but the functions below reads or writes it.
+CREATE TABLE freshtrack_drain (
+  parent text PRIMARY KEY,
+  next_block bigint NOT NULL,
+  end_block bigint NOT NULL,
+  began_at timestamptz NOT NULL DEFAULT now()
+);
+SELECT freshtrack_close_partition('freshtrack_drain');
+
 -- The column by which a table is partitioned by month. Raises for any other table.
 CREATE OR REPLACE FUNCTION freshtrack_month_column(parent_name text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -33,9 +42,9 @@ BEGIN
   END IF;
 END $$;
 
--- The partitions of some months, with the rows that the default partition caught: for a few of them. Repeatable.
--- Who writes into the table waits meanwhile, who reads doesn't. Nobody is between choosing a partition and writing
--- into it then, so no row is lost, refused or stored twice.
+-- The partitions of some months, with the rows that the default partition caught: for a few of them. Repeatable; makes
+-- none while many are being copied. Who writes into the table waits meanwhile, who reads doesn't: nobody is between
+-- choosing a partition and writing into it then, so no row is lost, refused or stored twice.
 CREATE OR REPLACE FUNCTION freshtrack_make_partitions(parent regclass, first_month date, months integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER {patience} AS $$
 DECLARE
@@ -46,6 +55,9 @@ DECLARE
   made integer := 0;
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtext('freshtrack_make_partitions:' || parent_name));
+  IF EXISTS (SELECT FROM freshtrack_drain AS d WHERE d.parent = parent_name) THEN
+    RETURN 0;  -- another one in the way of what is being copied would be taken for its copy
+  END IF;
   IF to_regclass(parent_name || '_default') IS NULL THEN
     EXECUTE format('CREATE TABLE %I PARTITION OF %I DEFAULT', parent_name || '_default', parent_name);
     PERFORM freshtrack_furnish_partition(parent_name, parent_name || '_default');
@@ -85,25 +97,23 @@ END $$;
 """
 
 DRAINING = r"""
--- Which default partitions are being drained, and how far. Nobody but the functions below reads or writes it.
-CREATE TABLE freshtrack_drain (
-  parent text PRIMARY KEY,
-  next_block bigint NOT NULL,
-  end_block bigint NOT NULL,
-  began_at timestamptz NOT NULL DEFAULT now()
-);
-SELECT freshtrack_close_partition('freshtrack_drain');
-
--- What changes in a default partition while it is copied changes in the copy too. Arguments: the copy, the key.
+-- What changes in a default partition while it is copied changes in the copy too. Arguments: the table, the columns of
+-- its key, that of the moment first. A month that the default partition has rows of isn't attached, so this is the copy's.
 CREATE OR REPLACE FUNCTION freshtrack_mirror() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  changed record := CASE TG_OP WHEN 'INSERT' THEN NEW ELSE OLD END;
+  month text;
+  beside text;
 BEGIN
+  EXECUTE format('SELECT to_char(($1).%I AT TIME ZONE ''UTC'', ''_YYYY_MM'')', TG_ARGV[1]) INTO month USING changed;
+  beside := CASE WHEN to_regclass(TG_ARGV[0] || month) IS NULL THEN TG_ARGV[0] || '_strays' ELSE TG_ARGV[0] || month END;
   IF TG_OP <> 'INSERT' THEN
     EXECUTE format('DELETE FROM %I WHERE (%I, %I) = (($1).%I, ($1).%I)',
-                   TG_ARGV[0], TG_ARGV[1], TG_ARGV[2], TG_ARGV[1], TG_ARGV[2]) USING OLD;
+                   beside, TG_ARGV[1], TG_ARGV[2], TG_ARGV[1], TG_ARGV[2]) USING OLD;
   END IF;
   IF TG_OP <> 'DELETE' THEN
-    EXECUTE format('INSERT INTO %I SELECT ($1).* ON CONFLICT DO NOTHING', TG_ARGV[0]) USING NEW;
+    EXECUTE format('INSERT INTO %I SELECT ($1).* ON CONFLICT DO NOTHING', beside) USING NEW;
   END IF;
   RETURN NULL;
 END $$;
@@ -117,10 +127,9 @@ DECLARE
   parent_name text := (SELECT relname FROM pg_class WHERE oid = parent);
   moment text := freshtrack_month_column(parent_name);
   stock text := parent_name || '_default';
-  beside text := parent_name || '_draining';
   strays bigint;
   start date;
-  partition text;
+  beside text;
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtext('freshtrack_make_partitions:' || parent_name));
   IF EXISTS (SELECT FROM freshtrack_drain AS d WHERE d.parent = parent_name) THEN
@@ -132,28 +141,27 @@ BEGIN
   END IF;
   -- Of a run that was killed after its last step but one.
   EXECUTE format('DROP TABLE IF EXISTS %I', parent_name || '_drained');
-  EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)'
-                 ' PARTITION BY RANGE (%I)', beside, parent_name, moment);
-  PERFORM freshtrack_close_partition(beside);
   FOR start IN EXECUTE
     format('SELECT DISTINCT date_trunc(''month'', %I AT TIME ZONE ''UTC'')::date FROM %I ORDER BY 1', moment, stock)
   LOOP
-    partition := parent_name || to_char(start, '_YYYY_MM');
-    EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)', partition, beside,
-                   start::timestamp AT TIME ZONE 'UTC', (start + interval '1 month') AT TIME ZONE 'UTC');
+    beside := parent_name || to_char(start, '_YYYY_MM');
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)',
+                   beside, parent_name);
     -- Proves that its rows are of the month, so that attaching it needn't look at them.
-    EXECUTE format('ALTER TABLE %I ADD CONSTRAINT of_the_month CHECK (%I >= %L AND %I < %L)', partition,
+    EXECUTE format('ALTER TABLE %I ADD CONSTRAINT of_the_month CHECK (%I >= %L AND %I < %L)', beside,
                    moment, start::timestamp AT TIME ZONE 'UTC',
                    moment, (start + interval '1 month') AT TIME ZONE 'UTC');
-    PERFORM freshtrack_furnish_partition(parent_name, partition);
+    PERFORM freshtrack_furnish_partition(parent_name, beside);
   END LOOP;
-  -- For months that nobody has measured anything of yet.
-  EXECUTE format('CREATE TABLE %I PARTITION OF %I DEFAULT', parent_name || '_strays', beside);
-  PERFORM freshtrack_furnish_partition(parent_name, parent_name || '_strays');
+  -- For months that nobody has measured anything of yet: the next default partition.
+  beside := parent_name || '_strays';
+  EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)',
+                 beside, parent_name);
+  PERFORM freshtrack_furnish_partition(parent_name, beside);
   -- Waits for those who are writing into the default partition, so every row is either there to be copied or mirrored.
   EXECUTE format('CREATE TRIGGER mirror AFTER INSERT OR UPDATE OR DELETE ON %I FOR EACH ROW'
-                 ' EXECUTE FUNCTION freshtrack_mirror(%L, %L, %L)', stock, beside,
-                 CASE parent_name WHEN 'organizations_change' THEN 'id' ELSE 'sensor_id' END, moment);
+                 ' EXECUTE FUNCTION freshtrack_mirror(%L, %L, %L)', stock, parent_name, moment,
+                 CASE parent_name WHEN 'organizations_change' THEN 'id' ELSE 'sensor_id' END);
   INSERT INTO freshtrack_drain (parent, next_block, end_block)
   VALUES (parent_name, 0, pg_relation_size(stock::regclass) / current_setting('block_size')::integer);
   RETURN true;
@@ -164,8 +172,12 @@ CREATE OR REPLACE FUNCTION freshtrack_drain_copy(parent regclass, blocks integer
 LANGUAGE plpgsql SECURITY DEFINER {patience} AS $$
 DECLARE
   parent_name text := (SELECT relname FROM pg_class WHERE oid = parent);
+  moment text := freshtrack_month_column(parent_name);
   progress freshtrack_drain;
   upto bigint;
+  pages text;
+  start date;
+  beside text;
 BEGIN
   SELECT * INTO progress FROM freshtrack_drain AS d WHERE d.parent = parent_name FOR UPDATE;
   IF NOT FOUND THEN
@@ -173,10 +185,19 @@ BEGIN
   END IF;
   upto := least(progress.next_block + blocks, progress.end_block);
   IF progress.next_block < upto THEN
-    -- Locked, so that what is deleted at this moment isn't brought back by its copy.
-    EXECUTE format('INSERT INTO %I (SELECT * FROM %I WHERE ctid >= %L AND ctid < %L FOR SHARE) ON CONFLICT DO NOTHING',
-                   parent_name || '_draining', parent_name || '_default',
-                   format('(%s,0)', progress.next_block), format('(%s,0)', upto));
+    pages := format('FROM %I WHERE ctid >= %L AND ctid < %L', parent_name || '_default',
+                    format('(%s,0)', progress.next_block), format('(%s,0)', upto));
+    FOR start IN EXECUTE
+      format('SELECT DISTINCT date_trunc(''month'', %I AT TIME ZONE ''UTC'')::date %s ORDER BY 1', moment, pages)
+    LOOP
+      beside := parent_name || to_char(start, '_YYYY_MM');
+      -- Of a month that nobody had measured anything of when the copy was prepared.
+      beside := CASE WHEN to_regclass(beside) IS NULL THEN parent_name || '_strays' ELSE beside END;
+      -- Locked, so that what is deleted at this moment isn't brought back by its copy.
+      EXECUTE format('INSERT INTO %I (SELECT * %s AND %I >= %L AND %I < %L FOR SHARE) ON CONFLICT DO NOTHING',
+                     beside, pages, moment, start::timestamp AT TIME ZONE 'UTC',
+                     moment, (start + interval '1 month') AT TIME ZONE 'UTC');
+    END LOOP;
     UPDATE freshtrack_drain AS d SET next_block = upto WHERE d.parent = parent_name;
   END IF;
   RETURN upto >= progress.end_block;
@@ -189,11 +210,9 @@ CREATE OR REPLACE FUNCTION freshtrack_drain_switch(parent regclass) RETURNS inte
 LANGUAGE plpgsql SECURITY DEFINER {patience} AS $$
 DECLARE
   parent_name text := (SELECT relname FROM pg_class WHERE oid = parent);
-  moment text := freshtrack_month_column(parent_name);
   stock text := parent_name || '_default';
-  beside text := parent_name || '_draining';
   start date;
-  partition text;
+  beside text;
   made integer := 0;
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtext('freshtrack_make_partitions:' || parent_name));
@@ -201,35 +220,34 @@ BEGIN
     RETURN 0;
   END IF;
   EXECUTE format('LOCK TABLE ONLY %I IN ACCESS EXCLUSIVE MODE', parent_name);
-  EXECUTE format('LOCK TABLE %I, %I IN ACCESS EXCLUSIVE MODE', stock, beside);
-  EXECUTE format('DROP TRIGGER mirror ON %I', stock);
+  EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', stock);
   EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', parent_name, stock);
   EXECUTE format('ALTER TABLE %I RENAME TO %I', stock, parent_name || '_drained');
-  FOR partition IN
-    SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-    WHERE i.inhparent = beside::regclass AND c.relname <> parent_name || '_strays' ORDER BY c.relname
+  FOR beside IN
+    SELECT c.relname FROM pg_class AS c
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND NOT c.relispartition
+      AND c.relname ~ ('^' || parent_name || '_[0-9]{4}_[0-9]{2}$')
+    ORDER BY c.relname
   LOOP
-    start := to_date(right(partition, 7), 'YYYY_MM');
-    EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', beside, partition);
-    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent_name, partition,
+    start := to_date(right(beside, 7), 'YYYY_MM');
+    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent_name, beside,
                    start::timestamp AT TIME ZONE 'UTC', (start + interval '1 month') AT TIME ZONE 'UTC');
-    EXECUTE format('ALTER TABLE %I DROP CONSTRAINT of_the_month', partition);
     made := made + 1;
   END LOOP;
-  EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', beside, parent_name || '_strays');
   EXECUTE format('ALTER TABLE %I RENAME TO %I', parent_name || '_strays', stock);
   EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I DEFAULT', parent_name, stock);
-  EXECUTE format('DROP TABLE %I', beside);
   DELETE FROM freshtrack_drain AS d WHERE d.parent = parent_name;
   RETURN made;
 END $$;
 
 -- The old default partition, of which every row has its copy, goes; the new one takes over the names of its indexes.
+-- What proved that rows are of their months is proved by the partitions now.
 CREATE OR REPLACE FUNCTION freshtrack_drain_end(parent regclass) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER {patience} AS $$
 DECLARE
   parent_name text := (SELECT relname FROM pg_class WHERE oid = parent);
   index text;
+  month text;
 BEGIN
   PERFORM freshtrack_month_column(parent_name);
   EXECUTE format('DROP TABLE IF EXISTS %I', parent_name || '_drained');
@@ -238,6 +256,12 @@ BEGIN
     WHERE i.indrelid = (parent_name || '_default')::regclass AND c.relname LIKE parent_name || '\_strays%'
   LOOP
     EXECUTE format('ALTER INDEX %I RENAME TO %I', index, replace(index, '_strays', '_default'));
+  END LOOP;
+  FOR month IN
+    SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+    JOIN pg_constraint AS p ON p.conrelid = c.oid WHERE i.inhparent = parent AND p.conname = 'of_the_month'
+  LOOP
+    EXECUTE format('ALTER TABLE %I DROP CONSTRAINT of_the_month', month);
   END LOOP;
 END $$;
 """
