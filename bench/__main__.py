@@ -13,14 +13,16 @@ from typing import Any
 
 import uvloop
 
-from bench import fleet, house, machine, node, tables
-from bench.ingest import IngestBench
+from bench import fleet, house, machine, node, past, tables
+from bench.growth import GrowthBench
+from bench.history import HistoryBench
+from bench.ingest import IngestBench, contestant_of
 from bench.isolation import IsolationBench
 from bench.journey import JourneyBench
 from bench.pages import PagesBench
 from bench.sizes import FULL, QUICK, Sizes
 
-PARTS = ("ingest", "pages", "isolation")
+PARTS = ("ingest", "pages", "history", "growth", "isolation")
 RESULTS = Path(__file__).resolve().parent / "results.json"
 
 _began = time.monotonic()
@@ -35,12 +37,21 @@ async def measure(place: house.House, sizes: Sizes, peers: node.Peers | None, pa
     """The chosen parts, one after another; in each the contestants and pages take turns."""
     say(f"making {sizes.units} units with {sizes.sensors} sensors")
     used = await fleet.found(place, sizes)
+    # Copies of the database for tables of a size of their own, before anybody writes into this one.
+    twins = {name: place.twin(name) for name in _twins(parts)}
+    place.start("web")
+    place.open_doors(2)
     results: dict[str, Any] = {}
     if "ingest" in parts:
         with node.running(peers, place, sensors=sizes.sensors, start=used.start) as rivals:
-            results["ingest"] = await measure_ingest(IngestBench(place, used, sizes, rivals), sizes)
+            bench = IngestBench(place, used, sizes, rivals)
+            results["ingest"] = await measure_ingest(bench, sizes)
+            results["bytes"] = {"peers": rivals[0].size().a_row()} if rivals else {}
     if "pages" in parts:
         results |= await measure_pages(place, used, sizes)
+        place.stop("worker", "beat")
+    if twins:
+        results |= await measure_past(twins, used, sizes, parts)
     if "isolation" in parts:
         results["isolation"] = price_of_isolation(place, sizes)
     return results
@@ -64,6 +75,73 @@ async def measure_ingest(bench: IngestBench, sizes: Sizes) -> dict[str, Any]:
                     f"load average {got['load_average']}"
                 )
     return results
+
+
+def _twins(parts: Sequence[str]) -> list[str]:
+    if "growth" in parts:
+        return ["small", "large"]
+    return ["large"] if "history" in parts else []
+
+
+async def measure_past(
+    twins: dict[str, house.House], used: fleet.Fleet, sizes: Sizes, parts: Sequence[str]
+) -> dict[str, Any]:
+    """With tables that hold much: what is asked of history, and what the next reading costs."""
+    results: dict[str, Any] = {}
+    large = twins["large"]
+    counts = past.ages(sizes.sensors, sizes.large_rows, sizes.year)
+    if "small" in twins:
+        past.fill(twins["small"], used, past.ages(sizes.sensors, sizes.small_rows, sizes.small_rows), say)
+    say(f"writing {sizes.large_rows} readings")
+    began = time.monotonic()
+    past.fill(large, used, counts, say)
+    results["filled"] = {
+        "rows": sizes.large_rows,
+        "rows_a_second": round(sizes.large_rows / (time.monotonic() - began)),
+        "bytes": contestant_of(large, used, name="large", doors=0).size().a_row(),
+    }
+    if "history" in parts:
+        results["history"] = await measure_history(HistoryBench(large, used, sizes, counts), large, sizes)
+    if "small" in twins:
+        results["growth"] = await measure_growth(GrowthBench(twins["small"], large, used, sizes), sizes)
+    return results
+
+
+async def measure_history(bench: HistoryBench, large: house.House, sizes: Sizes) -> dict[str, Any]:
+    """Pages and exports in turn."""
+    results: dict[str, Any] = {"summed_up": bench.sum_up(), "year": [], "page": [], "newest": [], "export": []}
+    say(f"summed up {results['summed_up']['readings_a_second']} readings/s")
+    large.start("web")
+    for repeat in range(1, sizes.repeats + 1):
+        for name in bench.paths:
+            results[name].append(await bench.measure(name))
+        results["newest"].append(await bench.newest())
+        results["export"].append(await bench.export())
+        results.setdefault("by_hand", []).append(bench.by_hand())
+        told = ", ".join(f"{name} {results[name][-1]['database']['p50_ms']} ms" for name in ("year", "page", "newest"))
+        say(
+            f"{repeat} of {sizes.repeats}: in the database: {told}; export "
+            f"{results['export'][-1]['rows_a_second']} rows/s, {results['export'][-1]['growth_mb']} MB more"
+        )
+    large.stop("web")
+    return results
+
+
+async def measure_growth(bench: GrowthBench, sizes: Sizes) -> dict[str, Any]:
+    """The same loads into both tables."""
+    before = bench.small.size()
+    for shape in sizes.growth_shapes:
+        await bench.warm_up(shape)
+    results: dict[str, Any] = {}
+    for repeat in range(1, sizes.repeats + 1):
+        for shape in sizes.growth_shapes:
+            got = await bench.measure(shape)
+            results.setdefault(str(shape.readings), []).append(got)
+            say(
+                f"{repeat} of {sizes.repeats}: {shape.readings} a request: {got['ratio']} of the throughput in the "
+                f"large table, load average {got['load_average']}"
+            )
+    return {"loads": results, "bytes": bench.small.size().a_row(before)}
 
 
 async def measure_pages(place: house.House, used: fleet.Fleet, sizes: Sizes) -> dict[str, Any]:

@@ -28,6 +28,16 @@ PEERS = {"node-drizzle": "drizzle", "node-unnest": "unnest", "node-gc": "gc"}
 DEFROST_S, DEFROST_PERIOD_S = 300, 1800
 
 
+# A table, or those of its partitions by month that the loads write to (they begin a day ago at most).
+NEWEST_PARTITIONS = """
+SELECT c.oid::regclass::text FROM pg_class c WHERE c.oid = %s::regclass AND c.relkind = 'r'
+UNION ALL
+SELECT inhrelid::regclass::text FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = %s::regclass
+AND (regexp_match(pg_get_expr(relpartbound, c.oid), 'TO \\(''([^'']+)''\\)'))[1]::timestamptz BETWEEN
+    now() - interval '1 day' AND now() + interval '32 days'
+"""
+
+
 @dataclass
 class Pulse:
     """One sensor as a load sees it: how its readings name it, and its clock (seconds since 1970)."""
@@ -36,6 +46,22 @@ class Pulse:
     usual: float
     defrost: float | None
     clock: int
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a table partitioned by month takes on disk, in bytes."""
+
+    table: int
+    key: int
+    rows: int
+
+    def a_row(self, before: Size | None = None) -> dict[str, float]:
+        """Bytes a row: of the table itself, of its key, and of both. Only those that were added since, if told."""
+        before = before or Size(0, 0, 0)
+        rows = self.rows - before.rows
+        table, key = (self.table - before.table) / rows, (self.key - before.key) / rows
+        return {"rows": rows, "table": round(table, 1), "key": round(key, 1), "both": round(table + key, 1)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +75,47 @@ class Contestant:
     extra: str  # what else its readings hold, as JSON
     head: Callable[[bytes], bytes]
     wanted: Callable[[int], bytes]
-    count_since: Callable[[int], tuple[int, int]]  # rows younger than this, and transactions they came by
-    settle: Callable[[], None]
+    connect: Callable[[], psycopg.Connection[Any]]
+    table: str  # where its readings are
+    beside: Sequence[str]  # other tables that it writes to
+    numbers: list[int]  # its sensors in the database
 
     def cpu_seconds(self) -> float:
         return sum(machine.cpu_seconds(pid) for pid in self.pids)
 
     def memory_mb(self) -> float:
         return round(sum(machine.memory_mb(pid) for pid in self.pids), 1)
+
+    def count_since(self, since: int) -> tuple[int, int]:
+        """How many readings are younger than this, and by how many transactions they came."""
+        statement = (
+            f"SELECT count(*), count(DISTINCT xmin::text) FROM {self.table}"
+            " WHERE sensor_id = ANY(%s) AND recorded_at > to_timestamp(%s)"
+        )
+        with self.connect() as database:
+            row = database.execute(statement, [self.numbers, since]).fetchone()
+        assert row is not None
+        return int(row[0]), int(row[1])
+
+    def settle(self) -> None:
+        """What autovacuum and the checkpointer would do at some time they do now, before the clock starts."""
+        with self.connect() as database:
+            for table in (self.table, *self.beside):
+                for (partition,) in database.execute(NEWEST_PARTITIONS, [table, table]).fetchall():
+                    database.execute(f"VACUUM (ANALYZE) {partition}")
+            database.execute("CHECKPOINT")
+
+    def size(self) -> Size:
+        """What its readings take on disk now."""
+        with self.connect() as database:
+            # Counted: what statistics hold is an estimate.
+            row = database.execute(
+                "SELECT sum(pg_relation_size(inhrelid)), sum(pg_indexes_size(inhrelid)),"
+                f" (SELECT count(*) FROM {self.table}) FROM pg_inherits WHERE inhparent = %s::regclass",
+                [self.table],
+            ).fetchone()
+        assert row is not None
+        return Size(*(int(value) for value in row))
 
     def align(self) -> int:
         """All clocks at the same second, later than anything that was prepared. Returns it."""
@@ -126,8 +185,10 @@ def ours(
         extra=',"signal":-71',
         head=lambda body: request("POST", INGEST, token=key, body=body),
         wanted=lambda readings: b'{"accepted":%d,"duplicates":0,"rejected":[]}' % readings,
-        count_since=lambda since: _count(connect, "sensors_reading", sensors, since),
-        settle=lambda: _settle(connect, "sensors_reading", "sensors_arrival", "sensors_sensor", "alerts_rulestate"),
+        connect=connect,
+        table="sensors_reading",
+        beside=("sensors_arrival", "sensors_sensor", "alerts_rulestate"),
+        numbers=sensors,
     )
 
 
@@ -135,7 +196,6 @@ def peer(
     name: str, *, port: int, pid: int, pulses: list[Pulse], key: str, connect: Callable[[], psycopg.Connection[Any]]
 ) -> Contestant:
     """One of the Node peers."""
-    sensors = [int(json.loads(pulse.name)) for pulse in pulses]
 
     def head(body: bytes) -> bytes:
         return (
@@ -151,30 +211,11 @@ def peer(
         extra="",
         head=head,
         wanted=lambda readings: b'{"accepted":%d}' % readings,
-        count_since=lambda since: _count(connect, "reading", sensors, since),
-        settle=lambda: _settle(connect, "reading"),
+        connect=connect,
+        table="reading",
+        beside=(),
+        numbers=[int(json.loads(pulse.name)) for pulse in pulses],
     )
-
-
-def _count(
-    connect: Callable[[], psycopg.Connection[Any]], table: str, sensors: list[int], since: int
-) -> tuple[int, int]:
-    statement = (
-        f"SELECT count(*), count(DISTINCT xmin::text) FROM {table}"
-        " WHERE sensor_id = ANY(%s) AND recorded_at > to_timestamp(%s)"
-    )
-    with connect() as database:
-        row = database.execute(statement, [sensors, since]).fetchone()
-    assert row is not None
-    return int(row[0]), int(row[1])
-
-
-def _settle(connect: Callable[[], psycopg.Connection[Any]], *tables: str) -> None:
-    """What autovacuum and the checkpointer would do at some time they do now, before the clock starts."""
-    with connect() as database:
-        for table in tables:
-            database.execute(f"VACUUM (ANALYZE) {table}")
-        database.execute("CHECKPOINT")
 
 
 def pulses_of(names: Sequence[str], temperatures: Sequence[tuple[float, float | None]], start: datetime) -> list[Pulse]:

@@ -9,11 +9,12 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,8 @@ class House:
 
     stack: Stack
     demo: dict[str, Any]
-    doors: list[Door]
     postgres_pid: int
+    doors: list[Door] = field(default_factory=list)
 
     @property
     def web_port(self) -> int:
@@ -89,9 +90,58 @@ class House:
         """The database as its superuser, whom no row-level security stops."""
         return psycopg.connect(host=self.sockets, user=SUPERUSER, dbname=self.stack.database, autocommit=True)
 
+    @property
+    def server_log(self) -> Path:
+        """What PostgreSQL writes."""
+        return Path(os.environ["FRESHTRACK_TEST_HOME"]) / "logs" / "postgres.log"
+
     def start(self, *names: str) -> None:
         """Start further processes of the stack, if they don't run yet."""
         self.stack.start(*(name for name in names if name not in self.stack.running))
+
+    def stop(self, *names: str) -> None:
+        """End processes of the stack at once."""
+        for name in names:
+            if name in self.stack.running:
+                self.stack.kill(name)
+
+    def open_doors(self, count: int) -> None:
+        """Start ingest processes beside each other, until there are this many."""
+        new = [_start_ingest(self.stack, number) for number in range(len(self.doors) + 1, count + 1)]
+        self.doors.extend(Door(_port_of(child), child.process.pid) for child in new)
+
+    def twin(self, name: str) -> "House":
+        """Another house with a copy of the database, in the same cluster. Call before doors are open: it has none."""
+        self.stop("web")
+        database = f"{self.stack.database}_{name}"
+        with psycopg.connect(host=self.sockets, user=SUPERUSER, dbname="postgres", autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [self.stack.database]
+            )
+            connection.execute(f"CREATE DATABASE {database} TEMPLATE {self.stack.database}".encode())
+        # Beside the stack's own logs, which are kept if a run fails.
+        home, port = self.stack.home / "logs" / name, free_port()
+        (home / "static").mkdir(parents=True)
+        environment = {
+            variable: value.replace(f"@/{self.stack.database}?", f"@/{database}?")
+            for variable, value in self.stack.env.items()
+        } | {
+            "FRESHTRACK_HOME": str(home),
+            "PORT": str(port),
+            "PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "REDIS_PREFIX": f"{self.stack.env['REDIS_PREFIX']}-{name}",
+        }
+        stack = replace(
+            self.stack, url=environment["PUBLIC_URL"], home=home, env=environment, database=database, running={}
+        )
+        return replace(self, stack=stack, doors=[])
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -117,18 +167,15 @@ def durable_servers() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def opened(processes: Sequence[str] = ("web",), doors: int = 2) -> Iterator[House]:
-    """The product's processes with the demo organization, and ingest processes of their own beside each other."""
-    with running_stack(env=UP, processes=processes) as stack:
-        ingest = [_start_ingest(stack, number) for number in range(1, doors + 1)]
+def opened() -> Iterator[House]:
+    """The product with the demo organization; only its web process runs yet."""
+    with running_stack(env=UP, processes=("web",)) as stack:
         stack.manage("seed_demo")
-        opened_doors = [Door(_port_of(child), child.process.pid) for child in ingest]
         with psycopg.connect(stack.env["DATABASE_URL"]) as connection:
             postgres_pid = machine.parent_of(connection.info.backend_pid)
         yield House(
             stack=stack,
             demo=json.loads((stack.home / "demo.json").read_text()),
-            doors=opened_doors,
             postgres_pid=postgres_pid,
         )
 

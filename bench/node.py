@@ -9,18 +9,17 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import psycopg
 
 from bench.contestants import PEERS, Contestant, peer, pulses_of
-from bench.house import House
+from bench.house import House, free_port
 from freshtrack.embedded.postgres import SUPERUSER
 from freshtrack.embedded.processes import wait_until
 
@@ -117,7 +116,7 @@ def running(peers: Peers | None, house: House, *, sensors: int, start: datetime)
     try:
         contestants = []
         for name, mode in PEERS.items():
-            port = _free_port()
+            port = free_port()
             process = _start(peers, house, name=name, mode=mode, port=port, sockets=sockets)
             started.append(process)
             contestants.append(peer(name, port=port, pid=process.pid, pulses=pulses, key=KEY, connect=connect))
@@ -149,13 +148,3 @@ def _start(peers: Peers, house: House, *, name: str, mode: str, port: int, socke
 
 def _temperatures(sensors: int) -> list[tuple[float, float | None]]:
     return [(3.0, 6.0 if number % 10 == 0 else None) for number in range(sensors)]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def now() -> datetime:
-    return datetime.now(UTC).replace(microsecond=0)

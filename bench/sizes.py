@@ -41,6 +41,13 @@ class Sizes:
     units_each: int = 50
     crowd_units: int = 100  # of the organization whose lists are measured
     rounds: int = 100  # of each list with walls and without, in turn
+    small_rows: int = 1_000_000
+    large_rows: int = 50_000_000
+    year: int = 105_120  # readings of the sensors with the longest past: a year of one every five minutes
+    growth_shapes: tuple[Shape, ...] = SHAPES[1:]
+    summed_up: int = 20  # sensors with the longest past, whose hours and days are made
+    screens: int = 20  # opened, for the newest of all sensors
+    by_hand: int = 5  # times that plain SQL is run
 
 
 FULL = Sizes()
@@ -61,6 +68,10 @@ QUICK = Sizes(
     crowd_units=40,
     list_of_units=50,
     rounds=20,
+    small_rows=100_000,
+    large_rows=5_000_000,
+    summed_up=4,
+    screens=5,
 )
 # For the tests: numbers mean nothing.
 TINY = Sizes(
@@ -82,4 +93,11 @@ TINY = Sizes(
     units_each=4,
     crowd_units=4,
     rounds=4,
+    small_rows=400,
+    large_rows=12_000,
+    year=3_000,
+    growth_shapes=(Shape(readings=100, connections=2, most=2),),
+    summed_up=2,
+    screens=2,
+    by_hand=1,
 )

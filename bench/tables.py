@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.figures import spread
+from bench.targets import figures
+
+NO_PEERS = "Without peers (BENCH_PEERS): only FreshTrack was measured, so ratios to others are missing."
 
 Results = dict[str, Any]
 Repeats = Sequence[dict[str, Any]]
@@ -11,8 +14,16 @@ Repeats = Sequence[dict[str, Any]]
 
 def render(results: Results) -> str:
     """Everything that was measured."""
-    parts = {"ingest": _ingest, "journey": _journey, "pages": _pages, "isolation": _isolation}
-    return "\n\n".join([_machine(results), *(show(results) for part, show in parts.items() if part in results)])
+    parts = {
+        "ingest": _ingest,
+        "growth": _growth,
+        "history": _history,
+        "journey": _journey,
+        "pages": _pages,
+        "isolation": _isolation,
+    }
+    shown = [show(results) for part, show in parts.items() if part in results]
+    return "\n\n".join([_machine(results), *shown, *_targets(results)])
 
 
 def _machine(results: Results) -> str:
@@ -56,6 +67,81 @@ def _ingest(results: Results) -> str:
         connections = next(s["connections"] for s in results["sizes"]["shapes"] if s["readings"] == int(readings))
         shown.append(_table(f"Ingest, readings a request: {readings}, connections: {connections}", head, rows))
     return "\n\n".join(shown)
+
+
+def _growth(results: Results) -> str:
+    sizes = results["sizes"]
+    head = ["a request", "readings/s, small", "readings/s, large", "ratio", "CPU ms/1000, small", "CPU ms/1000, large"]
+    rows = [
+        [
+            readings,
+            *(_cell(repeats, lambda r, name=name: r[name]["readings_a_second"]) for name in ("small", "large")),
+            _cell(repeats, lambda r: r["ratio"], 2),
+            *(
+                _cell(
+                    repeats,
+                    lambda r, name=name: r[name]["cpu_ms_a_1000"]["server"] + r[name]["cpu_ms_a_1000"]["postgres"],
+                    1,
+                )
+                for name in ("small", "large")
+            ),
+        ]
+        for readings, repeats in results["growth"]["loads"].items()
+    ]
+    filled = results["filled"]
+    title = (
+        f"Growth, {sizes['small_rows'] / 1e6:g} and {sizes['large_rows'] / 1e6:g} million readings in the table "
+        f"(written by PostgreSQL at {filled['rows_a_second']} rows/s; {filled['bytes']['table']} bytes a row and "
+        f"{filled['bytes']['key']} of its key)"
+    )
+    return _table(title, head, rows)
+
+
+def _history(results: Results) -> str:
+    history = results["history"]
+    titles = {
+        "year": "{year} readings of one sensor as {results} points ({resolution})",
+        "page": "a page of {results} raw readings",
+        "newest": "newest of all sensors: {units} units of a screen",
+    }
+    rows = [
+        [
+            title.format(year=results["sizes"]["year"], **history[name][0]),
+            _cell([repeat["database"] for repeat in history[name]], lambda r: r["p50_ms"], 2),
+            _cell([repeat["database"] for repeat in history[name]], lambda r: r["p99_ms"], 2),
+            _cell(history[name], lambda r: r["p50_ms"], 1),
+            _cell(history[name], lambda r: r["p99_ms"], 1),
+            _cell([repeat[name] for repeat in history["by_hand"]], lambda r: r["p50_ms"], 1)
+            if name in history["by_hand"][0]
+            else "",
+        ]
+        for name, title in titles.items()
+    ]
+    head = ["", "database p50 ms", "p99 ms", "whole answer p50 ms", "p99 ms", "plain SQL on raw rows ms"]
+    export, summed = history["export"], history["summed_up"]
+    return (
+        _table("History, one request at a time", head, rows)
+        + f"\n  export of {export[0]['rows']} rows as CSV: {_cell(export, lambda r: r['rows_a_second'])} rows/s, "
+        f"the web process grows by {_cell(export, lambda r: r['growth_mb'], 1)} MB"
+        f"\n  summed up into hours and days: {summed['readings_a_second']} readings/s, CPU ms/1000: "
+        f"{summed['cpu_ms_a_1000']['worker']} in the worker, {summed['cpu_ms_a_1000']['postgres']} in PostgreSQL"
+    )
+
+
+def _targets(results: Results) -> list[str]:
+    rows = [
+        [
+            figure.name,
+            " / ".join(f"{number:.{figure.digits}f}" for number in spread(figure.values)),
+            figure.target,
+            figure.verdict,
+        ]
+        for figure in figures(results)
+    ]
+    if not rows:
+        return []
+    told = [_table("Ratios and targets, judged by the median", ["", "min / median / max", "target", ""], rows)]
+    return told if results.get("peers") or "ingest" not in results else [NO_PEERS, *told]
 
 
 def _journey(results: Results) -> str:
