@@ -21,7 +21,8 @@ interface Props {
 export function AlertMarks({ spans, stretch, zone, width, onStretch }: Props) {
   const { organization } = useMember()
   const groups = clusters(spans, stretch, width)
-  if (groups.length === 0) return null
+  // (Its room stays: the chart must not jump while one zooms.)
+  if (groups.length === 0) return <div className={classes.marks} />
   return (
     <ul className={classes.marks} aria-label="Alerts in this time">
       {groups.map((group) => {

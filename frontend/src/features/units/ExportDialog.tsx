@@ -145,10 +145,10 @@ interface ChoiceProps<T extends string> {
 
 function Choice<T extends string>({ label, value, of, onChange }: ChoiceProps<T>) {
   return (
-    <Radio.Group label={label} value={value} onChange={(chosen) => onChange(chosen as T)}>
+    <Radio.Group label={label} size="md" value={value} onChange={(chosen) => onChange(chosen as T)}>
       <div className={classes.choices}>
         {Object.entries<string>(of).map(([each, words]) => (
-          <Radio key={each} value={each} label={words} />
+          <Radio key={each} size="sm" value={each} label={words} />
         ))}
       </div>
     </Radio.Group>
@@ -200,7 +200,8 @@ interface Size {
 /** How much a file will hold: readings as the server counts them, else as the sensors should send them. */
 function useSize(unit: Unit, wanted: Wanted): Size {
   const { organization } = useMember()
-  const probes = useQuery(probesQuery(organization, unit.id)).data ?? []
+  const all = useQuery(probesQuery(organization, unit.id)).data ?? []
+  const probes = all.filter((probe) => probe.last_reading_at !== null)
   const statistics = useQuery(statisticsQuery(organization, unit.id, onGrid(wanted), {}))
   const count = statistics.isPlaceholderData ? null : (statistics.data?.count ?? null)
   const rows = expectedRows(wanted, { count, intervals: probes.map((probe) => probe.expected_interval_s ?? 300) })

@@ -62,38 +62,45 @@ interface StepProps {
   onTable: (isTable: boolean) => void
   /** On a page about something else than all of a unit's history. */
   limited?: boolean
+  /** What else may be done with what is shown. */
+  children?: React.ReactNode
 }
 
 /** Earlier, later, closer, farther, back, an own stretch, and the same as a table. */
-export function Steps({ stretch, zone, onView, onBack, isTable, onTable, limited }: StepProps) {
+export function Steps({ stretch, zone, onView, onBack, isTable, onTable, limited, children }: StepProps) {
   const [choosing, setChoosing] = useState(false)
   const middle = (stretch.from + stretch.to) / 2
   const atEnd = stretch.to >= Date.now() - 10_000
   return (
     <div className={classes.steps} role="toolbar" aria-label="Move and zoom">
-      <Step name="Earlier" onClick={() => onView(moved(stretch, -0.5, Date.now()))}>
-        <IconChevronLeft size={18} />
-      </Step>
-      <Step name="Later" disabled={atEnd} onClick={() => onView(moved(stretch, 0.5, Date.now()))}>
-        <IconChevronRight size={18} />
-      </Step>
-      <Step name="Zoom out" onClick={() => onView(zoomed(stretch, 2, atEnd ? stretch.to : middle, Date.now()))}>
-        <IconMinus size={18} />
-      </Step>
-      <Step name="Zoom in" onClick={() => onView(zoomed(stretch, 0.5, atEnd ? stretch.to : middle, Date.now()))}>
-        <IconPlus size={18} />
-      </Step>
-      <Step name="Back to what was shown before" disabled={!onBack} onClick={() => onBack?.()}>
-        <IconUndo size={18} />
-      </Step>
-      {!limited && (
-        <Step name="Choose a time" onClick={() => setChoosing(true)}>
-          <IconCalendar size={18} />
+      <div className={classes.group}>
+        <Step name="Earlier" onClick={() => onView(moved(stretch, -0.5, Date.now()))}>
+          <IconChevronLeft size={18} />
         </Step>
-      )}
-      <Step name={isTable ? 'Show as a chart' : 'Show as a table'} onClick={() => onTable(!isTable)}>
-        {isTable ? <IconChart size={18} /> : <IconTable size={18} />}
-      </Step>
+        <Step name="Later" disabled={atEnd} onClick={() => onView(moved(stretch, 0.5, Date.now()))}>
+          <IconChevronRight size={18} />
+        </Step>
+        <Step name="Zoom out" onClick={() => onView(zoomed(stretch, 2, atEnd ? stretch.to : middle, Date.now()))}>
+          <IconMinus size={18} />
+        </Step>
+        <Step name="Zoom in" onClick={() => onView(zoomed(stretch, 0.5, atEnd ? stretch.to : middle, Date.now()))}>
+          <IconPlus size={18} />
+        </Step>
+        <Step name="Back to what was shown before" disabled={!onBack} onClick={() => onBack?.()}>
+          <IconUndo size={18} />
+        </Step>
+      </div>
+      <div className={classes.group}>
+        {!limited && (
+          <Step name="Choose a time" onClick={() => setChoosing(true)}>
+            <IconCalendar size={18} />
+          </Step>
+        )}
+        <Step name={isTable ? 'Show as a chart' : 'Show as a table'} onClick={() => onTable(!isTable)}>
+          {isTable ? <IconChart size={18} /> : <IconTable size={18} />}
+        </Step>
+        {children}
+      </div>
       {choosing && (
         <StretchDialog
           {...{ stretch, zone }}

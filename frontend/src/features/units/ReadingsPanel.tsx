@@ -82,7 +82,7 @@ function ReadingsPanel(props: PanelProps) {
   const isAll = 'preset' in view && view.preset === 'all'
   const earliest = useQuery({ ...earliestQuery(organization, unit.id), enabled: isAll }).data ?? undefined
   const { stretch, show, settle, choose } = useStretch(view, earliest, onView)
-  const { readings, gap, names, prefetch } = useReadings(unit, stretch)
+  const { readings, gap, names, resting, prefetch } = useReadings(unit, stretch)
   const series = readings.data
   const facts = series && summary(series.temperature, series.resolution, stretch)
   const note = [series && FINENESS[series.resolution], clockWords(zone, stretch.to)]
@@ -105,7 +105,9 @@ function ReadingsPanel(props: PanelProps) {
           <strong>{stretchWords(stretch, zone)}</strong>
           {note.filter(Boolean).map((each) => ` · ${each}`)}
         </p>
-        <Steps {...{ stretch, zone, onBack, isTable, onTable, limited }} onView={choose} />
+        <Steps {...{ stretch, zone, onBack, isTable, onTable, limited }} onView={choose}>
+          {!limited && <Export {...{ unit, stretch, zone }} />}
+        </Steps>
       </div>
       {series?.shownFrom != null && stretch.from < series.shownFrom && <ShownFrom at={series.shownFrom} zone={zone} />}
       {!series && (
@@ -134,8 +136,7 @@ function ReadingsPanel(props: PanelProps) {
           onStretch={choose}
         />
       )}
-      {facts && <Facts {...{ unit, facts, stretch, limits, zone }} resolution={series.resolution} />}
-      {!limited && <Export {...{ unit, stretch, zone }} />}
+      {facts && <Facts {...{ unit, facts, limits, zone }} stretch={resting} resolution={series.resolution} />}
     </Panel>
   )
 }
@@ -161,7 +162,7 @@ function ShownFrom({ at, zone }: { at: number; zone: string | undefined }) {
 function Export({ unit, stretch, zone }: { unit: Unit; stretch: Stretch; zone: string | undefined }) {
   const [opened, setOpened] = useState(false)
   return (
-    <div className={classes.foot}>
+    <>
       <Button variant="default" leftSection={<IconDownload size={18} />} onClick={() => setOpened(true)}>
         Export…
       </Button>
@@ -170,6 +171,6 @@ function Export({ unit, stretch, zone }: { unit: Unit; stretch: Stretch; zone: s
           <ExportDialog {...{ unit, stretch, zone }} onClose={() => setOpened(false)} />
         </Suspense>
       )}
-    </div>
+    </>
   )
 }

@@ -152,7 +152,7 @@ export function TimeChart(props: Props) {
 
 interface Told {
   moment: string
-  values: { name: string; place: number; words: string }[]
+  values: { name: string; place: number; words: string; beside?: string }[]
 }
 
 /** What was measured at a place of the chart; nothing in a gap. */
@@ -182,7 +182,7 @@ function readingAt(
     }
     const [low, mid, high] = [column.low[index], column.mid[index], column.high[index]]
     if (typeof low !== 'number' || typeof mid !== 'number' || typeof high !== 'number') return []
-    return [{ name, place, words: `${words(low)} to ${words(high)}, average ${words(mid)}` }]
+    return [{ name, place, words: `${words(low)} to ${words(high)}`, beside: `average ${words(mid)}` }]
   })
   return values.length > 0 ? { moment: pointMoment(at, resolution, zone), values } : null
 }
@@ -191,7 +191,10 @@ function wordsAt(shown: Table, index: number, props: Props, scale: 'C' | 'F'): s
   const told = readingAt(shown, index, { ...props, scale })
   if (!told) return 'No data.'
   const many = told.values.length > 1
-  return `${told.moment}: ${told.values.map(({ name, words }) => (many ? `${name} ${words}` : words)).join('; ')}`
+  const values = told.values.map(({ name, words, beside }) =>
+    [many && name, beside ? `${words}, ${beside}` : words].filter(Boolean).join(' '),
+  )
+  return `${told.moment}: ${values.join('; ')}`
 }
 
 function Tooltip({ moment, values, left, width }: Told & { left: number; width: number }) {
@@ -204,10 +207,11 @@ function Tooltip({ moment, values, left, width }: Told & { left: number; width: 
       aria-hidden="true"
     >
       <div className={classes.moment}>{moment}</div>
-      {values.map(({ name, place, words }) => (
+      {values.map(({ name, place, words, beside }) => (
         <div key={name + place} className={classes.value}>
           {values.length > 1 && <LineSample place={place} />}
           <strong>{words}</strong>
+          {beside && <span className={classes.beside}>{beside}</span>}
           {values.length > 1 && <span className={classes.whose}>{name}</span>}
         </div>
       ))}

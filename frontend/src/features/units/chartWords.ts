@@ -52,10 +52,11 @@ export function clockWords(zone: string | undefined, at: number): string | null 
 
 const placeOf = (zone: string): string => (zone.split('/').at(-1) ?? zone).replaceAll('_', ' ')
 
-/** All decimals there are: "4.25 °C", "81.5 %". `value` is in °C, or % of relative humidity. */
+/** To the hundredth of a degree, as it is kept, and the tenth of a per cent. `value` is in °C or %. */
 export function exactly(value: number, measure: Measure, scale: Scale): string {
   const shown = measure === 'temperature' ? inScale(value, scale) : value
-  const number = (Math.round(shown * 100) / 100 + 0).toFixed(2).replace(/0$/, '').replace('-', '\u2212')
+  const digits = measure === 'temperature' ? 2 : 1
+  const number = (Number(shown.toFixed(digits)) + 0).toFixed(digits).replace('-', '\u2212')
   return `${number}${THIN}${measure === 'temperature' ? `°${scale}` : '%'}`
 }
 

@@ -14,7 +14,7 @@ const REST = 120
 export function useReadings(unit: Unit, stretch: Stretch) {
   const { organization } = useMember()
   const client = useQueryClient()
-  const probes = useQuery(probesQuery(organization, unit.id)).data
+  const { data: probes, isError } = useQuery(probesQuery(organization, unit.id))
   const gap = useMemo(() => longestSilence((probes ?? []).map((probe) => probe.expected_interval_s ?? 300)), [probes])
   const ids = useMemo(() => linesOf(probes), [probes])
   const query = (wanted: Stretch) => {
@@ -23,13 +23,15 @@ export function useReadings(unit: Unit, stretch: Stretch) {
   }
   const [resting] = useDebouncedValue(`${stretch.from} ${stretch.to}`, REST)
   const [from = 0, to = 0] = resting.split(' ').map(Number)
-  const readings = useQuery(query({ from, to }))
+  // Whose lines there are decides what to ask for; it is known as fast as anything.
+  const readings = useQuery({ ...query({ from, to }), enabled: probes !== undefined || isError })
   const names = useMemo(() => namesOf(probes), [probes])
   return {
     readings,
     gap,
     names,
-    lines: ids,
+    /** Where the hand rests: what else is asked of the server is asked for this. */
+    resting: { from, to },
     /** Fetches what will be asked for soon, unless it is known. */
     prefetch: (wanted: Stretch) => void client.prefetchQuery(query(wanted)),
   }
@@ -37,7 +39,7 @@ export function useReadings(unit: Unit, stretch: Stretch) {
 
 /** Sensors that get lines of their own in hours and days, too. */
 function linesOf(probes: Sensor[] | undefined): string[] {
-  const ids = (probes ?? []).map((probe) => probe.id)
+  const ids = (probes ?? []).filter((probe) => probe.last_reading_at !== null).map((probe) => probe.id)
   return ids.length >= 2 && ids.length <= MOST_LINES ? ids : []
 }
 
