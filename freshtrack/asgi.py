@@ -14,6 +14,7 @@ from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
 
+from freshtrack import flow  # noqa: E402
 from ingest.asgi import IngestDoor  # noqa: E402 (models can be imported only after get_asgi_application)
 from live.routing import sockets  # noqa: E402
 
@@ -24,8 +25,10 @@ ingest = IngestDoor()
 
 async def http(scope: Any, receive: Any, send: Any) -> None:
     """Readings never enter Django's handler: it costs more than storing them."""
-    door: Any = ingest if scope["path"].startswith(INGEST_PREFIX) else django_application
-    await door(scope, receive, send)
+    if scope["path"].startswith(INGEST_PREFIX):
+        await ingest(scope, receive, send)
+    else:
+        await flow.paced(django_application, scope, receive, send)
 
 
 application = ProtocolTypeRouter({"http": http, "websocket": sockets})

@@ -198,7 +198,8 @@ CELERY_BEAT_SCHEDULE = {
     "notice silent sensors": {"task": "sensors.sweep_silent", "schedule": timedelta(seconds=30)},
     "remove old refused readings": {"task": "ingest.sweep_quarantine", "schedule": timedelta(minutes=10)},
     "sum readings up": {"task": "sensors.roll_up", "schedule": timedelta(seconds=20)},
-    "make partitions ahead": {"task": "sensors.make_partitions", "schedule": timedelta(hours=6)},
+    "make partitions ahead": {"task": "sensors.make_partitions", "schedule": timedelta(minutes=15)},
+    "drop readings that nobody must keep": {"task": "sensors.retire_partitions", "schedule": timedelta(days=1)},
     "purge deleted organizations": {"task": "organizations.purge", "schedule": timedelta(minutes=5)},
     "forget old answers": {"task": "organizations.forget_answers", "schedule": timedelta(hours=1)},
     "heartbeat": {"task": "organizations.heartbeat", "schedule": timedelta(seconds=10)},
@@ -329,6 +330,9 @@ CSRF_FAILURE_VIEW = "freshtrack.errors.csrf_failure"
 
 # Three years satisfy the longest of the regimes: school food and vaccines (21 CFR 117.315 asks for two).
 AUDIT_KEEP_MONTHS = env.int("AUDIT_KEEP_MONTHS", default=36)
+# Functions that take a month's first day and say whether an archive has its readings. Without one, or if one says no,
+# no reading is ever dropped (docs/retention.md).
+READING_ARCHIVES: tuple[str, ...] = ()
 
 # --- security ---------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = HTTPS and env.bool("SSL_REDIRECT", default=True)
