@@ -85,6 +85,12 @@ class SiteAdmin(PlaceAdmin):
     readonly_fields = _READ_ONLY
     fieldsets = ((None, {"fields": ("organization", "name", "timezone", "kind", "address")}), _ABOUT_PLACE)
 
+    def save_model(self, request: HttpRequest, obj: Site, form: Any, change: bool) -> None:
+        """Another zone cuts other hours and days."""
+        super().save_model(request, obj, form, change)
+        if change:
+            provisioning.set_clock(site=obj, before=form.initial["timezone"])
+
 
 class AreaForm(OwnedForm):
     parent = "site"

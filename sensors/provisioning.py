@@ -11,6 +11,7 @@ from psycopg.errors import UniqueViolation
 
 from freshtrack.errors import DomainError
 from organizations.models import Organization
+from sensors import summaries
 from sensors.models import Area, Sensor, SensorStatus, Site, Unit
 
 
@@ -31,7 +32,8 @@ def claim(*, sensor: Sensor, unit: Unit, at: datetime) -> Sensor:
 
     Also moves a claimed sensor, and brings a retired one back. Twice is the same as once. Call inside a transaction.
     """
-    sensor = Sensor.objects.select_for_update(of=("self",)).get(pk=sensor.pk)
+    sensor = Sensor.objects.select_for_update(of=("self",)).select_related("site", "organization").get(pk=sensor.pk)
+    zone = clock_of(sensor)
     sensor.unit = unit
     sensor.site_id = unit.site_id
     sensor.claimed_at = sensor.claimed_at or at
@@ -39,7 +41,27 @@ def claim(*, sensor: Sensor, unit: Unit, at: datetime) -> Sensor:
     if sensor.status in (SensorStatus.UNCLAIMED, SensorStatus.RETIRED):
         sensor.status = _status_of_newest(sensor, at=at)
     sensor.save(update_fields=["unit", "site", "claimed_at", "retired_at", "status"])
+    summaries.note_moved(organization=sensor.organization, sensors=[sensor.pk], before=zone, after=unit.site.timezone)
     return sensor
+
+
+def clock_of(sensor: Sensor) -> str:
+    """The time zone that cuts the sensor's hours and days."""
+    return sensor.site.timezone if sensor.site is not None else summaries.NOWHERE
+
+
+def move_unit(*, unit: Unit, before: str) -> None:
+    """A unit that came to another site takes its sensors along. `before` is its old zone. Call inside a transaction."""
+    moved = list(Sensor.objects.filter(unit=unit).exclude(site_id=unit.site_id).values_list("pk", flat=True))
+    Sensor.objects.filter(pk__in=moved).update(site_id=unit.site_id)
+    after = Site.objects.get(pk=unit.site_id).timezone
+    summaries.note_moved(organization=unit.organization, sensors=moved, before=before, after=after)
+
+
+def set_clock(*, site: Site, before: str) -> None:
+    """A site's zone was changed from `before`: days of its sensors begin at another midnight. Inside a transaction."""
+    sensors = Sensor.objects.filter(site=site).values_list("pk", flat=True)
+    summaries.note_moved(organization=site.organization, sensors=sensors, before=before, after=site.timezone)
 
 
 def _status_of_newest(sensor: Sensor, *, at: datetime) -> str:

@@ -18,6 +18,7 @@ import msgspec
 from django.db import connection
 from uuid_utils.compat import uuid7
 
+from sensors import summaries
 from sensors.fields import centi
 from sensors.models import Sensor, SensorStatus
 
@@ -204,7 +205,20 @@ def record(measured: Sequence[Measured], *, numbers: dict[UUID, int], at: dateti
     # Sorted by key: neighbours in the batch are neighbours in the index.
     recorded.new.sort(key=lambda item: (item.probe.id, item.moment))
     _store(recorded.new, numbers=numbers, at=at)
+    _note(recorded.new, numbers=numbers)
     return recorded
+
+
+def _note(new: Sequence[Measured], *, numbers: dict[UUID, int]) -> None:
+    if not new:
+        return
+    with connection.cursor() as cursor:
+        summaries.note_arrivals(
+            cursor,
+            numbers=[numbers[item.probe.organization_id] for item in new],
+            sensors=[item.probe.id for item in new],
+            hours=[int(item.moment // summaries.HOUR_S) for item in new],
+        )
 
 
 def _packed(value: float | None) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db import models
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 
 from organizations.names import NameField, TextField, ZoneField
@@ -179,11 +179,18 @@ class ReadingSerializer(serializers.ModelSerializer[Reading]):
 
 
 class BucketSerializer(serializers.Serializer[Any]):
-    at = serializers.DateTimeField()
-    min = serializers.FloatField()
-    avg = serializers.FloatField()
-    max = serializers.FloatField()
-    count = serializers.IntegerField()
+    """What was measured in an hour or day; null where nothing was."""
+
+    at = serializers.DateTimeField(help_text="Where it starts; days at the site's midnight.")
+    min = serializers.FloatField(allow_null=True)
+    avg = serializers.FloatField(allow_null=True)
+    max = serializers.FloatField(allow_null=True)
+    count = serializers.IntegerField(help_text="Of temperatures.")
+    first = serializers.FloatField(allow_null=True, help_text="Null where several sensors share the bucket.")
+    last = serializers.FloatField(allow_null=True, help_text="Null where several sensors share the bucket.")
+    humidity_min = serializers.FloatField(allow_null=True)
+    humidity_avg = serializers.FloatField(allow_null=True)
+    humidity_max = serializers.FloatField(allow_null=True)
 
 
 class SeriesQuerySerializer(serializers.Serializer[Any]):
@@ -191,7 +198,7 @@ class SeriesQuerySerializer(serializers.Serializer[Any]):
 
     to = serializers.DateTimeField(required=False)
     resolution = serializers.ChoiceField(choices=["raw", "hour", "day", "auto"], default="raw")
-    max_points = serializers.IntegerField(min_value=2, max_value=2000, required=False)
+    max_points = serializers.IntegerField(min_value=1, max_value=2000, required=False)
 
     def get_fields(self) -> dict[str, Any]:
         """`from` is a word of Python, so it can't be declared above."""
@@ -202,6 +209,50 @@ class SeriesSerializer(serializers.Serializer[Any]):
     """One page of a series. Raw results are readings, aggregated ones buckets."""
 
     resolution = serializers.ChoiceField(choices=["raw", "hour", "day"])
-    results = serializers.ListField(child=serializers.DictField())
+    merged = serializers.IntegerField(help_text="How many hours or days a bucket covers: 1, more under max_points.")
+    shown_from = serializers.DateTimeField(allow_null=True, help_text="Before it, the plan hides readings.")
+    results = PolymorphicProxySerializer(
+        component_name="SeriesPoint",
+        serializers=[ReadingSerializer, BucketSerializer],
+        resource_type_field_name=None,
+        many=True,
+    )
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
+
+
+class StatisticsQuerySerializer(serializers.Serializer[Any]):
+    """The parameters of statistics: limits in °C."""
+
+    to = serializers.DateTimeField(required=False)
+    low = serializers.FloatField(required=False, allow_null=True, min_value=-300, max_value=300, default=None)
+    high = serializers.FloatField(required=False, allow_null=True, min_value=-300, max_value=300, default=None)
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` is a word of Python, so it can't be declared above."""
+        return {"from": serializers.DateTimeField(required=False), **super().get_fields()}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Limits are in order."""
+        if attrs["low"] is not None and attrs["high"] is not None and attrs["low"] > attrs["high"]:
+            raise serializers.ValidationError({"low": "Must not be above `high`."})
+        return attrs
+
+
+class StatisticsSerializer(serializers.Serializer[Any]):
+    """How long a range was kept. Times of several sensors add up."""
+
+    to = serializers.DateTimeField()
+    measured_s = serializers.FloatField(help_text="Time between readings that aren't too far apart.")
+    in_range_s = serializers.FloatField()
+    above_s = serializers.FloatField()
+    below_s = serializers.FloatField()
+    min = serializers.FloatField(allow_null=True)
+    avg = serializers.FloatField(allow_null=True)
+    max = serializers.FloatField(allow_null=True)
+    count = serializers.IntegerField()
+    shown_from = serializers.DateTimeField(allow_null=True, help_text="Before it, the plan hides readings.")
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` is a word of Python, so it can't be declared above."""
+        return {"from": serializers.DateTimeField(), **super().get_fields()}

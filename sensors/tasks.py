@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-
 from celery import shared_task
-from django.db import connection
 from django.utils import timezone
 
 from organizations import events
 from organizations.tenancy import acting_as_system
+from sensors import summaries
+from sensors.keeping import retire_partitions
 from sensors.models import Sensor, SensorStatus
+from sensors.partitions import make_partitions
 
-logger = logging.getLogger(__name__)
+__all__ = ["make_partitions", "publish_device", "retire_partitions", "roll_up", "sweep_silent"]
 
 SWEEP_AT_ONCE = 1000
+# Less than beat waits: a worker isn't kept from other tasks for long, and the next round goes on.
+ROLL_UP_SECONDS = 10
 
 
 @shared_task(name="sensors.sweep_silent")
@@ -47,14 +49,7 @@ def publish_device(organization_id, public_id, unit_id, site_id, status) -> None
     )
 
 
-@shared_task(name="sensors.make_partitions")
-def make_partitions() -> int:
-    """Readings and changes of the next months get their partitions before they come. Returns how many were made."""
-    made = 0
-    with acting_as_system("sweep"), connection.cursor() as cursor:
-        for table in ("sensors_reading", "organizations_change"):
-            cursor.execute("SELECT freshtrack_make_partitions(%s::regclass, current_date, 4)", [table])
-            made += cursor.fetchone()[0]
-    if made:
-        logger.info("made %s partitions", made)
-    return made
+@shared_task(name="sensors.roll_up")
+def roll_up() -> int:
+    """Sum up by hour and by day what was stored since. Safe to run twice, late, or after a crash."""
+    return summaries.roll_up(at=timezone.now(), seconds=ROLL_UP_SECONDS)

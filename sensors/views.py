@@ -34,7 +34,8 @@ def crud(room: str) -> dict[str, str]:
     return {
         "list": view,
         "retrieve": view,
-        "readings": view,
+        "readings": "readings.view",
+        "statistics": "readings.view",
         "create": change,
         "update": change,
         "partial_update": change,
@@ -81,6 +82,11 @@ class Sites(Places):
     ordering_fields = {"name": "name", "created_at": "created_at"}
     search_function, search_fields = "sensors_site_search", ("name", "address")
 
+    def perform_update(self, serializer: BaseSerializer[Any]) -> None:
+        """Another zone cuts other hours and days."""
+        before = serializer.instance.timezone  # type: ignore[union-attr]
+        provisioning.set_clock(site=serializer.save(), before=before)
+
 
 class Areas(Places):
     """Parts of a site."""
@@ -109,8 +115,8 @@ class Units(SeriesMixin, Places):
     def perform_update(self, serializer: BaseSerializer[Any]) -> None:
         """A unit that moves to another area takes its sensors along."""
         area: Area = serializer.validated_data.get("area", serializer.instance.area)  # type: ignore[union-attr]
-        unit = serializer.save(site_id=area.site_id)
-        Sensor.objects.filter(unit=unit).exclude(site_id=area.site_id).update(site_id=area.site_id)
+        before = serializer.instance.site.timezone  # type: ignore[union-attr]
+        provisioning.move_unit(unit=serializer.save(site_id=area.site_id), before=before)
 
     def series_of(self, unit: Unit) -> tuple[list[Sensor], str]:
         """The unit's sensors, and the time zone of its days."""
@@ -230,4 +236,4 @@ class Sensors(SeriesMixin, OrganizationScoped, viewsets.ModelViewSet[Sensor]):
 
     def series_of(self, sensor: Sensor) -> tuple[list[Sensor], str]:
         """Itself, and the time zone of its site's days."""
-        return [sensor], sensor.site.timezone if sensor.site else "UTC"
+        return [sensor], provisioning.clock_of(sensor)

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from organizations.models import Organization
-from sensors.models import Reading, Sensor, SensorStatus, Unit
+from sensors.models import Sensor, SensorStatus, Unit
 from sensors.tasks import make_partitions, sweep_silent
 from tests.factories import (
     NOON,
@@ -190,121 +190,6 @@ class TestSensors:
 
 def test_partitions_are_made_ahead_and_making_them_again_does_nothing() -> None:
     assert make_partitions() == 0
-
-
-def store(sensor: Sensor, *values: float, every: timedelta = timedelta(minutes=5), start: Any = NOON) -> None:
-    with as_system():
-        Reading.objects.bulk_create(
-            Reading(
-                sensor=sensor,
-                organization=sensor.organization,
-                recorded_at=start + index * every,
-                delay_s=0,
-                temperature=value,
-            )
-            for index, value in enumerate(values)
-        )
-
-
-class TestSeries:
-    @pytest.fixture
-    def sensor(self, api: Api) -> Sensor:
-        return SensorFactory(unit__area__site__organization=api.organization)
-
-    def readings(self, api: Api, sensor: Sensor, **query: Any) -> dict[str, Any]:
-        end = (NOON + timedelta(hours=12)).isoformat()
-        return api.read(f"units/{sensor.unit_id}/readings/", **{"from": NOON.isoformat(), "to": end, **query})
-
-    def test_raw_readings_come_ascending_with_their_sensor(self, api: Api, sensor: Sensor) -> None:
-        store(sensor, 3.4, 3.5)
-        answer = self.readings(api, sensor)
-        assert answer["resolution"] == "raw"
-        assert answer["results"][0] == {
-            "recorded_at": "2026-11-20T12:00:00Z",
-            "sensor": str(sensor.public_id),
-            "temperature": 3.4,
-            "humidity": None,
-            "battery": None,
-            "signal": None,
-            "door_open": None,
-        }
-        assert [r["temperature"] for r in answer["results"]] == [3.4, 3.5]
-
-    def test_from_is_inclusive_and_to_exclusive(self, api: Api, sensor: Sensor) -> None:
-        store(sensor, 1, 2, 3)
-        answer = self.readings(api, sensor, to=(NOON + timedelta(minutes=10)).isoformat())
-        assert [r["temperature"] for r in answer["results"]] == [1, 2]
-
-    def test_raw_readings_come_in_pages(self, api: Api, sensor: Sensor) -> None:
-        store(sensor, *range(7))
-        page = self.readings(api, sensor, page_size=3)
-        values = [r["temperature"] for r in page["results"]]
-        while page["next"]:
-            page = api.get(page["next"]).json()
-            values += [r["temperature"] for r in page["results"]]
-        assert values == list(range(7))
-
-    def test_thinning_keeps_every_buckets_extremes(self, api: Api, sensor: Sensor) -> None:
-        values = [3.0] * 140
-        values[50], values[77] = 11.0, -2.0
-        store(sensor, *values)
-        answer = self.readings(api, sensor, max_points=20)
-        kept = [r["temperature"] for r in answer["results"]]
-        assert len(kept) <= 20
-        assert {11.0, -2.0} <= set(kept)
-        assert kept == sorted(kept, key=lambda _: 0)
-
-    def test_few_readings_are_not_thinned(self, api: Api, sensor: Sensor) -> None:
-        store(sensor, *range(10))
-        assert len(self.readings(api, sensor, max_points=10)["results"]) == 10
-
-    def test_hours_have_min_avg_max_and_count(self, api: Api, sensor: Sensor) -> None:
-        store(sensor, 2, 4, 6, every=timedelta(minutes=20))
-        answer = self.readings(api, sensor, resolution="hour")
-        assert answer["resolution"] == "hour"
-        assert answer["results"] == [{"at": "2026-11-20T12:00:00Z", "min": 2, "avg": 4, "max": 6, "count": 3}]
-
-    def test_days_are_the_sites_days(self, api: Api) -> None:
-        sensor = SensorFactory(
-            unit__area__site__organization=api.organization, unit__area__site__timezone="Asia/Kathmandu"
-        )
-        store(sensor, *range(24), every=timedelta(hours=1))
-        answer = self.readings(api, sensor, resolution="day", to=(NOON + timedelta(days=1)).isoformat())
-        # Midnight in Kathmandu is 18:15 UTC.
-        assert [(b["at"], b["count"]) for b in answer["results"]] == [
-            ("2026-11-19T18:15:00Z", 7),
-            ("2026-11-20T18:15:00Z", 17),
-        ]
-
-    def test_a_bucket_that_overlaps_the_range_comes_whole(self, api: Api, sensor: Sensor) -> None:
-        store(sensor, *range(24), every=timedelta(minutes=5))
-        half_past = NOON + timedelta(minutes=30)
-        query = {"from": half_past.isoformat(), "to": (half_past + timedelta(minutes=1)).isoformat()}
-        assert [b["count"] for b in self.readings(api, sensor, resolution="hour", **query)["results"]] == [12]
-
-    def test_auto_chooses_by_the_length_of_the_range(self, api: Api, sensor: Sensor) -> None:
-        for days, chosen in ((1, "raw"), (30, "hour"), (365, "day")):
-            start = (NOON - timedelta(days=days)).isoformat()
-            answer = self.readings(api, sensor, **{"from": start, "to": NOON.isoformat()}, resolution="auto")
-            assert answer["resolution"] == chosen
-
-    def test_it_is_the_same_under_the_sensor(self, api: Api, sensor: Sensor) -> None:
-        store(sensor, 3.4)
-        query = {"from": NOON.isoformat(), "to": (NOON + timedelta(hours=1)).isoformat()}
-        assert len(api.read(f"sensors/{sensor.public_id}/readings/", **query)["results"]) == 1
-
-    @pytest.mark.parametrize(
-        ("query", "field"),
-        [
-            ({"from": "yesterday"}, "from"),
-            ({"resolution": "minute"}, "resolution"),
-            ({"max_points": "2001"}, "max_points"),
-            ({"from": "2027-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}, "from"),
-        ],
-    )
-    def test_a_wrong_parameter_is_named(self, api: Api, sensor: Sensor, query: dict[str, str], field: str) -> None:
-        problem = api.read(f"units/{sensor.unit_id}/readings/", status=400, **query)
-        assert problem["errors"][0]["field"] == field
 
 
 def test_the_unit_shows_its_newest_values() -> None:
