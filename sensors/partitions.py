@@ -174,15 +174,16 @@ def missing(*, at: datetime) -> list[str]:
 
 
 def strays() -> dict[str, int]:
-    """Roughly how many bytes the default partition of each table has, where it has any rows. Needs no scope."""
+    """How many rows wait for their month, by table, where there are any; counts up to FEW + 1.
+
+    Call inside a system transaction.
+    """
+    found = {}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT p.relname, pg_relation_size(c.oid) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-            " JOIN pg_class p ON p.oid = i.inhparent"
-            " WHERE c.relname = p.relname || '_default' AND p.relname = ANY (%s)",
-            [list(TABLES)],
-        )
-        return {name: size for name, size in cursor.fetchall() if size}
+        for table in TABLES:
+            cursor.execute("SELECT freshtrack_strays(%s::regclass, %s)", [table, FEW + 1])
+            found[table] = cursor.fetchone()[0]
+    return {table: count for table, count in found.items() if count}
 
 
 def _month(at: datetime, offset: int = 0) -> date:

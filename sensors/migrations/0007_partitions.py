@@ -81,6 +81,19 @@ BEGIN
   RETURN made;
 END $$;
 
+-- How many rows the default partition has; counts so many at most.
+CREATE OR REPLACE FUNCTION freshtrack_strays(parent regclass, most integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER {patience} AS $$
+DECLARE
+  parent_name text := (SELECT relname FROM pg_class WHERE oid = parent);
+  strays bigint;
+BEGIN
+  PERFORM freshtrack_month_column(parent_name);
+  EXECUTE format('SELECT count(*) FROM (SELECT FROM %I LIMIT %s) AS sample', parent_name || '_default', most)
+  INTO strays;
+  RETURN strays;
+END $$;
+
 -- The months of which the default partition has rows, up to so many rows in all; nothing if there are more.
 CREATE OR REPLACE FUNCTION freshtrack_stray_months(parent regclass, few integer) RETURNS SETOF date
 LANGUAGE plpgsql SECURITY DEFINER {patience} AS $$
@@ -523,10 +536,10 @@ BEGIN
   DELETE FROM freshtrack_retiring WHERE month_table = going;
 END $$;
 
-REVOKE EXECUTE ON FUNCTION freshtrack_stray_months, freshtrack_drain_begin, freshtrack_drain_copy,
+REVOKE EXECUTE ON FUNCTION freshtrack_strays, freshtrack_stray_months, freshtrack_drain_begin, freshtrack_drain_copy,
   freshtrack_drain_switch, freshtrack_drain_end, freshtrack_retire_begin, freshtrack_retire_cancel,
   freshtrack_retire_count, freshtrack_retire_drop, freshtrack_mirror, freshtrack_note_writing FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION freshtrack_stray_months, freshtrack_drain_begin, freshtrack_drain_copy,
+GRANT EXECUTE ON FUNCTION freshtrack_strays, freshtrack_stray_months, freshtrack_drain_begin, freshtrack_drain_copy,
   freshtrack_drain_switch, freshtrack_drain_end, freshtrack_retire_begin, freshtrack_retire_cancel,
   freshtrack_retire_count, freshtrack_retire_drop, freshtrack_month_obstacle, freshtrack_month_organizations,
   freshtrack_month_summed TO freshtrack_system;

@@ -58,6 +58,8 @@ SYSTEM_SCOPE: Final[dict[str, set[str]]] = {
     "organizations/views/invitations.py": {"invitation"},
     "organizations/views/organizations.py": {"founding", "own account"},
     "organizations/views/secrets.py": {"own account"},
+    "sensors/keeping.py": {"sweep"},
+    "sensors/management/commands/retention.py": {"sweep"},
     "sensors/partitions.py": {"sweep"},
     "sensors/tasks.py": {"sweep"},
 }
@@ -66,6 +68,7 @@ SYSTEM_SCOPE: Final[dict[str, set[str]]] = {
 WITH_OWNERS_RIGHTS: Final = {
     "freshtrack_record_change": "a trigger: writes the change log, reads nothing but the changed row",
     "freshtrack_make_partitions": "knows three tables, makes and closes partitions",
+    "freshtrack_strays": "counts rows of three tables",
     "freshtrack_stray_months": "tells months of three tables, no row",
     "freshtrack_mirror": "a trigger: repeats a change of a default partition in the copy that replaces it",
     **{
