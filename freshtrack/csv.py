@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+CONTENT_TYPE: Final = "text/csv; charset=utf-8; header=present"
+
 # A cell that begins like this is a formula to a spreadsheet, and a formula may send what is in the others elsewhere
 # (OWASP, CSV injection). The last four are the same signs in full width.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

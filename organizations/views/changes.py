@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from django.core.validators import MaxLengthValidator, ProhibitNullCharactersValidator
 from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django_filters import rest_framework as filters
@@ -134,11 +133,10 @@ class AuditEvents(OrganizationScoped, mixins.ListModelMixin, viewsets.GenericVie
             last = (found[-1].transaction, found[-1].id) if found else None
             return [_cells(event) for event in audit.events_of(found)], last
 
-        http: HttpRequest = request._request
         membership = self.membership
         membership.user = self.person
         name = f"freshtrack-audit-{self.organization.slug}-{timezone.now():%Y-%m-%d}.csv"
-        return download(http, name=name, header=COLUMNS, page=page, membership=membership, action="audit.view")
+        return download(request, name=name, header=COLUMNS, page=page, membership=membership, action="audit.view")
 
 
 def _cells(event: dict[str, Any]) -> Row:
