@@ -1,6 +1,8 @@
 import { Drawer } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
 import { Link, useLocation } from '@tanstack/react-router'
 import { useState } from 'react'
+import { summaryQuery } from '@/features/quarantine/queries'
 import type { Action, Membership } from '@/shared/api/types'
 import { may, useMember } from '@/shared/member'
 import {
@@ -13,6 +15,7 @@ import {
   IconPeople,
   IconPerson,
   IconPlus,
+  IconRefused,
   IconSettings,
 } from '@/shared/ui/icons'
 import classes from './Navigation.module.css'
@@ -20,7 +23,14 @@ import { initial } from './OrganizationMenu'
 import { RestrictedHint } from './RestrictedHint'
 
 interface Entry {
-  to: '/o/$org' | '/o/$org/alerts' | '/o/$org/members' | '/o/$org/keys' | '/o/$org/audit' | '/o/$org/settings'
+  to:
+    | '/o/$org'
+    | '/o/$org/alerts'
+    | '/o/$org/members'
+    | '/o/$org/keys'
+    | '/o/$org/quarantine'
+    | '/o/$org/audit'
+    | '/o/$org/settings'
   words: string
   icon: typeof IconBell
   /** Addresses below the organization that belong to it, besides its own. */
@@ -39,6 +49,7 @@ const DAILY: Entry[] = [
 const SELDOM: Entry[] = [
   { to: '/o/$org/members', words: 'Members', icon: IconPeople, needs: 'members.view' },
   { to: '/o/$org/keys', words: 'API keys', icon: IconKey, needs: 'keys.view' },
+  { to: '/o/$org/quarantine', words: 'Refused readings', icon: IconRefused, needs: 'quarantine.view' },
   { to: '/o/$org/audit', words: 'Audit trail', icon: IconHistory, needs: 'audit.view' },
   { to: '/o/$org/settings', words: 'Settings', icon: IconSettings, needs: 'organization.change' },
 ]
@@ -64,6 +75,9 @@ export function Navigation({ memberships, open }: { memberships: readonly Member
   const [sheet, setSheet] = useState<string | null>(null)
   const seldom = SELDOM.filter(({ needs }) => !needs || may(member, needs))
   const onAccount = pathname.startsWith(`/o/${member.organization}/account`)
+  const refused = useQuery({ ...summaryQuery(member.organization), enabled: may(member, 'quarantine.view') }).data
+  const waitingAt = ({ to }: Entry) =>
+    to === '/o/$org/quarantine' ? { open: refused?.last_24_h ?? 0, word: 'new' } : {}
   const isBehind = onAccount || seldom.some(isCurrent)
   return (
     <>
@@ -85,7 +99,7 @@ export function Navigation({ memberships, open }: { memberships: readonly Member
           </button>
         </li>
         {seldom.map((entry) => (
-          <Item key={entry.to} entry={entry} current={isCurrent(entry)} desk />
+          <Item key={entry.to} entry={entry} current={isCurrent(entry)} {...waitingAt(entry)} desk />
         ))}
         <li className={classes.desk}>
           <AccountLink current={onAccount} className={classes.link} />
@@ -103,7 +117,7 @@ export function Navigation({ memberships, open }: { memberships: readonly Member
         <RestrictedHint />
         <ul className={classes.rows}>
           {seldom.map((entry) => (
-            <Item key={entry.to} entry={entry} current={isCurrent(entry)} />
+            <Item key={entry.to} entry={entry} current={isCurrent(entry)} {...waitingAt(entry)} />
           ))}
           <li>
             <AccountLink current={onAccount} className={classes.link} />
@@ -137,9 +151,10 @@ interface ItemProps {
   desk?: boolean
   /** How many are waiting there. */
   open?: number
+  word?: string
 }
 
-function Item({ entry: { to, words, icon: Icon }, current, desk, open = 0 }: ItemProps) {
+function Item({ entry: { to, words, icon: Icon }, current, desk, open = 0, word = 'open' }: ItemProps) {
   const { organization } = useMember()
   return (
     <li className={desk ? classes.desk : undefined}>
@@ -160,7 +175,11 @@ function Item({ entry: { to, words, icon: Icon }, current, desk, open = 0 }: Ite
           )}
         </span>
         {words}
-        {open > 0 && <span className="visually-hidden">, {open} open</span>}
+        {open > 0 && (
+          <span className="visually-hidden">
+            , {open} {word}
+          </span>
+        )}
       </Link>
     </li>
   )

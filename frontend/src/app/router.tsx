@@ -12,6 +12,8 @@ import {
 import type { AlertFilters } from '@/features/alerts/queries'
 import { ACTIONS, type AuditFilters } from '@/features/organization/audit'
 import type { KeyFilters } from '@/features/organization/KeysPage'
+import { CODES, STATES } from '@/features/quarantine/codes'
+import type { QuarantineFilters } from '@/features/quarantine/queries'
 import { meQuery } from '@/features/session/queries'
 import type { DashboardFilters } from '@/features/units/DashboardPage'
 import { type ViewSearch, viewSearchOf } from '@/features/units/range'
@@ -29,6 +31,7 @@ import { LandingRoute } from './pages/LandingRoute'
 import { MembersRoute } from './pages/MembersRoute'
 import { NewOrganizationRoute } from './pages/NewOrganizationRoute'
 import { ForgotPasswordRoute, ResetPasswordRoute } from './pages/PasswordRoutes'
+import { QuarantineRoute } from './pages/QuarantineRoute'
 import { SettingsRoute } from './pages/SettingsRoute'
 import { SignInRoute } from './pages/SignInRoute'
 import { SignUpRoute } from './pages/SignUpRoute'
@@ -200,6 +203,17 @@ const audit = createRoute({
   component: AuditRoute,
 })
 
+const quarantine = createRoute({
+  getParentRoute: () => organization,
+  path: '/quarantine',
+  validateSearch: (search): QuarantineFilters => ({
+    code: known(search.code, CODES),
+    serial: word(search.serial),
+    state: known(search.state, STATES),
+  }),
+  component: QuarantineRoute,
+})
+
 const tree = root.addChildren([
   signIn,
   signUp,
@@ -213,7 +227,19 @@ const tree = root.addChildren([
     newOrganization,
     ownAccount,
     ownAccountSection,
-    organization.addChildren([dashboard, unit, alerts, alert, account, accountSection, settings, members, keys, audit]),
+    organization.addChildren([
+      dashboard,
+      unit,
+      alerts,
+      alert,
+      account,
+      accountSection,
+      settings,
+      members,
+      keys,
+      quarantine,
+      audit,
+    ]),
   ]),
 ])
 

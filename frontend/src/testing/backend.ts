@@ -1,16 +1,27 @@
 /** A small backend for tests, spoken to over HTTP and a WebSocket as the real one is. */
 
 import { HttpResponse, http, ws } from 'msw'
-import type { Statistics } from '@/features/units/statistics'
-import type { Alert, AlertEvent, AlertRule, Area, Me, Readings, Sensor, Site, Unit } from '@/shared/api/types'
+import type {
+  Alert,
+  AlertEvent,
+  AlertRule,
+  Area,
+  Me,
+  Readings,
+  Sensor,
+  Site,
+  Statistics,
+  Unit,
+} from '@/shared/api/types'
 import type { LiveMessage } from '@/shared/live'
 import { type AccountBackend, accountHandlers, noAccounts } from './accounts'
 import { HERE, ORG, page, problem } from './answers'
 import { aMe, anArea, aSite, aUnit } from './make'
 import { noOrganizations, type OrganizationBackend, organizationHandlers } from './organization'
+import { noQuarantine, type QuarantineBackend, quarantineHandlers } from './quarantine'
 import { server } from './server'
 
-export interface Backend extends OrganizationBackend, AccountBackend {
+export interface Backend extends OrganizationBackend, AccountBackend, QuarantineBackend {
   me: Me | null
   sites: Site[]
   areas: Area[]
@@ -56,7 +67,8 @@ export function startBackend(changes: Partial<Backend> = {}): Backend {
     events: [],
     ...noOrganizations(),
     ...noAccounts(),
-    readings: { resolution: 'raw', results: [] } as unknown as Readings,
+    ...noQuarantine(),
+    readings: { resolution: 'raw', merged: 1, results: [] } as unknown as Readings,
     readingsOf: {},
     statistics: null,
     file: () => new HttpResponse('recorded_at,temperature\r\n', { headers: { 'Content-Type': 'text/csv' } }),
@@ -80,6 +92,7 @@ export function startBackend(changes: Partial<Backend> = {}): Backend {
     ...readHandlers(backend),
     ...moveHandlers(backend),
     ...organizationHandlers(backend),
+    ...quarantineHandlers(backend),
     live(backend, open),
   )
   return backend

@@ -134,6 +134,10 @@ const CREATED: Record<string, string> = {
 /** What was tried and refused, or done to an account; the detail stands behind it. */
 const SECURITY: Record<string, string> = {
   audit_exported: 'exported the audit trail',
+  reading_resubmitted: 'sent a refused reading in again',
+  readings_resubmitted: 'sent refused readings in again',
+  reading_discarded: 'discarded a refused reading',
+  readings_discarded: 'discarded refused readings',
   invitation_expired: 'tried an expired invitation',
   invitation_reused: 'tried a used invitation again',
   invitation_revoked_used: 'tried a revoked invitation',

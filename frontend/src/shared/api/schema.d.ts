@@ -635,6 +635,125 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/orgs/{organization}/quarantined-readings/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One page; as CSV, everything that the filters leave. */
+        get: operations["orgs_quarantined_readings_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/quarantined-readings/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One, with everything that was sent. */
+        get: operations["orgs_quarantined_readings_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/quarantined-readings/{id}/discard/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Put it away unstored. */
+        post: operations["orgs_quarantined_readings_discard_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/quarantined-readings/{id}/resubmit/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Send it in again, as it came or corrected. Still refused: 409 `still_refused`, with the `refusal`. */
+        post: operations["orgs_quarantined_readings_resubmit_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/quarantined-readings/discard/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Put several away unstored. */
+        post: operations["quarantined_discard_many"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/quarantined-readings/resubmit/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Send several in again as they came; each is stored or refused by itself. */
+        post: operations["quarantined_resubmit_many"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/quarantined-readings/summary/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Those kept, by code. */
+        get: operations["quarantined_readings_summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/orgs/{organization}/restore/": {
         parameters: {
             query?: never;
@@ -714,8 +833,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description What was measured, ascending. */
+        /** @description What was measured, ascending. As CSV or Parquet the whole range, whatever its length. */
         get: operations["orgs_sensors_readings_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/sensors/{id}/readings/statistics/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How long temperatures were in a range, above and below, as alert rules count time; up to 400 days. */
+        get: operations["orgs_sensors_readings_statistics_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -841,8 +977,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description What was measured, ascending. */
+        /** @description What was measured, ascending. As CSV or Parquet the whole range, whatever its length. */
         get: operations["orgs_units_readings_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/units/{id}/readings/statistics/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How long temperatures were in a range, above and below, as alert rules count time; up to 400 days. */
+        get: operations["orgs_units_readings_statistics_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1087,16 +1240,37 @@ export interface components {
                 };
             };
         };
+        /** @description What was measured in an hour or day; null where nothing was. */
         Bucket: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Where it starts; days at the site's midnight.
+             */
             at: string;
             /** Format: double */
-            min: number;
+            min: number | null;
             /** Format: double */
-            avg: number;
+            avg: number | null;
             /** Format: double */
-            max: number;
+            max: number | null;
+            /** @description Of temperatures. */
             count: number;
+            /**
+             * Format: double
+             * @description Null where several sensors share the bucket.
+             */
+            first: number | null;
+            /**
+             * Format: double
+             * @description Null where several sensors share the bucket.
+             */
+            last: number | null;
+            /** Format: double */
+            humidity_min: number | null;
+            /** Format: double */
+            humidity_avg: number | null;
+            /** Format: double */
+            humidity_max: number | null;
         };
         CatchUp: {
             results: components["schemas"]["Change"][];
@@ -1147,6 +1321,27 @@ export interface components {
          * @enum {string}
          */
         ContactKindEnum: "email" | "sms" | "voice" | "push" | "webhook" | "slack";
+        Decided: {
+            /** Format: uuid */
+            id: string;
+            state: components["schemas"]["QuarantineStateEnum"];
+            /** @description Why nothing happened to it. */
+            refusal: components["schemas"]["Refusal"] | null;
+        };
+        DecidedBy: {
+            /** Format: uuid */
+            id: string;
+            /** Format: email */
+            email: string;
+            name: string;
+        };
+        DecidedMany: {
+            results: components["schemas"]["Decided"][];
+        };
+        DiscardRequest: {
+            /** @description Why. It is kept in the audit trail. */
+            note?: string;
+        };
         /**
          * @description * `opened` - Opened
          *     * `escalated` - Escalated
@@ -1366,6 +1561,9 @@ export interface components {
              */
             expires_at?: string | null;
             scopes?: components["schemas"]["KeyScopeEnum"][];
+        };
+        ManyRequest: {
+            ids: string[];
         };
         Me: {
             /** Format: uuid */
@@ -1610,6 +1808,13 @@ export interface components {
             previous: string | null;
             results: components["schemas"]["Organization"][];
         };
+        PaginatedQuarantinedReadingList: {
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+            results: components["schemas"]["QuarantinedReading"][];
+        };
         PaginatedSensorList: {
             /** Format: uri */
             next: string | null;
@@ -1717,6 +1922,55 @@ export interface components {
             readonly email: string;
             readonly name: string;
         };
+        /**
+         * @description * `kept` - Kept
+         *     * `resubmitted` - Resubmitted
+         *     * `discarded` - Discarded
+         * @enum {string}
+         */
+        QuarantineStateEnum: "kept" | "resubmitted" | "discarded";
+        QuarantineSummary: {
+            /** @description Refused readings that nobody has decided about. */
+            total: number;
+            by_code: {
+                [key: string]: number;
+            };
+            /** @description Of these, how many came within the last 24 hours. */
+            last_24_h: number;
+        };
+        QuarantinedReading: {
+            /** Format: uuid */
+            readonly id: string;
+            readonly code: string;
+            readonly detail: string;
+            /** @description As claimed; empty where it can't be read. */
+            readonly serial: string;
+            readonly channel: string;
+            /**
+             * Format: uuid
+             * @description Null: no sensor has this serial.
+             */
+            sensor: string | null;
+            /** Format: uuid */
+            site: string | null;
+            /** Format: date-time */
+            readonly recorded_at: string | null;
+            /** @description The address it came to: readings, ttn, … */
+            readonly format: string;
+            /** @description The reading as it was sent; text where it isn't valid JSON, or too long. */
+            payload: unknown;
+            readonly times: number;
+            /** Format: date-time */
+            readonly first_received_at: string;
+            /** Format: date-time */
+            readonly last_received_at: string;
+            /** @description The API key it came with. */
+            key: components["schemas"]["SentWith"] | null;
+            readonly state: components["schemas"]["QuarantineStateEnum"];
+            /** Format: date-time */
+            readonly decided_at: string | null;
+            decided_by: components["schemas"]["DecidedBy"] | null;
+        };
         Reading: {
             /**
              * Format: date-time
@@ -1734,6 +1988,11 @@ export interface components {
             /** @description True, false, or null where the sensor has no contact. */
             readonly door_open: boolean | null;
         };
+        Refusal: {
+            /** @description One of the contract's codes, already_decided or outside_your_sites. */
+            code: string;
+            detail: string;
+        };
         /**
          * @description * `raw` - raw
          *     * `hour` - hour
@@ -1750,6 +2009,22 @@ export interface components {
             disposition: string;
             /** @default  */
             amount: string;
+        };
+        ResubmitRequest: {
+            /** @description The corrected reading. Without it: as it was sent. */
+            reading?: {
+                sensor?: string;
+                channel?: string | null;
+                /** Format: date-time */
+                recorded_at?: string;
+                temperature?: number | null;
+                humidity?: number | null;
+                battery?: number | null;
+                signal?: number | null;
+                door_open?: boolean | null;
+            } & {
+                [key: string]: unknown;
+            };
         };
         /**
          * @description * `owner` - Owner
@@ -1831,8 +2106,21 @@ export interface components {
          * @enum {string}
          */
         SensorStatusEnum: "unclaimed" | "online" | "offline" | "fault" | "retired";
+        SentWith: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
+        /** @description One page of a series. Raw results are readings, aggregated ones buckets. */
         Series: {
             resolution: components["schemas"]["ResolutionEnum"];
+            /** @description How many hours or days a bucket covers: 1, more under max_points. */
+            merged: number;
+            /**
+             * Format: date-time
+             * @description Before it, the plan hides readings.
+             */
+            shown_from: string | null;
             results: components["schemas"]["SeriesPoint"][];
             /** Format: uri */
             next: string | null;
@@ -1882,6 +2170,36 @@ export interface components {
             timezone: string;
             kind?: components["schemas"]["SiteKindEnum"];
             address?: string;
+        };
+        /** @description How long a range was kept. Times of several sensors add up. */
+        Statistics: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            /**
+             * Format: double
+             * @description Time between readings that aren't too far apart.
+             */
+            measured_s: number;
+            /** Format: double */
+            in_range_s: number;
+            /** Format: double */
+            above_s: number;
+            /** Format: double */
+            below_s: number;
+            /** Format: double */
+            min: number | null;
+            /** Format: double */
+            avg: number | null;
+            /** Format: double */
+            max: number | null;
+            count: number;
+            /**
+             * Format: date-time
+             * @description Before it, the plan hides readings.
+             */
+            shown_from: string | null;
         };
         TokenRequest: {
             token: string;
@@ -4388,6 +4706,304 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    orgs_quarantined_readings_list: {
+        parameters: {
+            query?: {
+                after?: string;
+                before?: string;
+                /**
+                 * @description * `invalid` - invalid
+                 *     * `missing_value` - missing_value
+                 *     * `out_of_range` - out_of_range
+                 *     * `sensor_fault` - sensor_fault
+                 *     * `in_future` - in_future
+                 *     * `too_old` - too_old
+                 *     * `conflict` - conflict
+                 */
+                code?: ("conflict" | "in_future" | "invalid" | "missing_value" | "out_of_range" | "sensor_fault" | "too_old")[];
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                format?: "csv" | "json";
+                /** @description Rows in a page. */
+                page_size?: number;
+                sensor?: string | string[];
+                serial?: string;
+                site?: string | string[];
+                /**
+                 * @description * `kept` - Kept
+                 *     * `resubmitted` - Resubmitted
+                 *     * `discarded` - Discarded
+                 */
+                state?: ("discarded" | "kept" | "resubmitted")[];
+            };
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedQuarantinedReadingList"];
+                    "text/csv": string;
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_quarantined_readings_retrieve: {
+        parameters: {
+            query?: {
+                format?: "csv" | "json";
+            };
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this quarantined reading. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantinedReading"];
+                    "text/csv": components["schemas"]["QuarantinedReading"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_quarantined_readings_discard_create: {
+        parameters: {
+            query?: {
+                format?: "csv" | "json";
+            };
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this quarantined reading. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DiscardRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantinedReading"];
+                    "text/csv": components["schemas"]["QuarantinedReading"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_quarantined_readings_resubmit_create: {
+        parameters: {
+            query?: {
+                format?: "csv" | "json";
+            };
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this quarantined reading. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ResubmitRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantinedReading"];
+                    "text/csv": components["schemas"]["QuarantinedReading"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    quarantined_discard_many: {
+        parameters: {
+            query?: {
+                format?: "csv" | "json";
+            };
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManyRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecidedMany"];
+                    "text/csv": components["schemas"]["DecidedMany"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    quarantined_resubmit_many: {
+        parameters: {
+            query?: {
+                format?: "csv" | "json";
+            };
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManyRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecidedMany"];
+                    "text/csv": components["schemas"]["DecidedMany"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    quarantined_readings_summary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantineSummary"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     orgs_restore_create: {
         parameters: {
             query?: never;
@@ -4720,10 +5336,15 @@ export interface operations {
     orgs_sensors_readings_retrieve: {
         parameters: {
             query?: {
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                format?: "csv" | "json" | "parquet";
                 /** @description Inclusive; default 24 h before `to`. */
                 from?: string;
-                /** @description Thins raw readings; each extreme is kept. Up to 2000. */
+                /** @description All in one page of at most so many points, up to 2000: raw readings are thinned, hours and days merged. Each extreme is kept. */
                 max_points?: number;
+                /** @description Rows in a page, up to 2000; without max_points. */
+                page_size?: number;
                 resolution?: "auto" | "day" | "hour" | "raw";
                 /** @description Exclusive; default now. */
                 to?: string;
@@ -4744,6 +5365,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Series"];
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_sensors_readings_statistics_retrieve: {
+        parameters: {
+            query?: {
+                /** @description Inclusive; default 24 h before `to`. */
+                from?: string;
+                /** @description °C; warmer counts as above. Default: no limit. */
+                high?: number;
+                /** @description °C; colder counts as below. Default: no limit. */
+                low?: number;
+                /** @description Exclusive; default now. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description A unique integer value identifying this sensor. */
+                id: number;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Statistics"];
                 };
             };
             308: components["responses"]["Moved"];
@@ -5347,10 +6010,15 @@ export interface operations {
     orgs_units_readings_retrieve: {
         parameters: {
             query?: {
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                format?: "csv" | "json" | "parquet";
                 /** @description Inclusive; default 24 h before `to`. */
                 from?: string;
-                /** @description Thins raw readings; each extreme is kept. Up to 2000. */
+                /** @description All in one page of at most so many points, up to 2000: raw readings are thinned, hours and days merged. Each extreme is kept. */
                 max_points?: number;
+                /** @description Rows in a page, up to 2000; without max_points. */
+                page_size?: number;
                 resolution?: "auto" | "day" | "hour" | "raw";
                 /** @description Exclusive; default now. */
                 to?: string;
@@ -5371,6 +6039,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Series"];
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_units_readings_statistics_retrieve: {
+        parameters: {
+            query?: {
+                /** @description Inclusive; default 24 h before `to`. */
+                from?: string;
+                /** @description °C; warmer counts as above. Default: no limit. */
+                high?: number;
+                /** @description °C; colder counts as below. Default: no limit. */
+                low?: number;
+                /** @description Exclusive; default now. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this unit. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Statistics"];
                 };
             };
             308: components["responses"]["Moved"];

@@ -63,6 +63,7 @@ export const IconPeople = icon(
   'M17.5 14.2A6 6 0 0 1 21 19',
 )
 export const IconKey = icon('M8 11a4 4 0 1 1 0 8 4 4 0 0 1 0-8z', 'M10.8 12.2L20 3', 'M16 7l3 3')
+export const IconRefused = icon('M12 3a9 9 0 1 1 0 18 9 9 0 0 1 0-18z', 'M5.8 5.8l12.4 12.4')
 export const IconHistory = icon('M4 4v5h5', 'M4.6 9A8 8 0 1 1 4 12', 'M12 8v4.5l3 2')
 export const IconSettings = icon(
   'M4 7h9',
