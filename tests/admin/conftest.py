@@ -27,7 +27,7 @@ from django_celery_beat.models import (
 
 from alerts.models import AlertEvent
 from organizations import secrets
-from organizations.models import ExternalIdentity, FormerSlug, Organization, SecurityEvent, User
+from organizations.models import ExternalIdentity, FormerSlug, LegalHold, Organization, SecurityEvent, User
 from organizations.staff import Hidden
 from sensors.models import Gateway, Reading, Sensor
 from tests.factories import (
@@ -37,6 +37,7 @@ from tests.factories import (
     InvitationFactory,
     MembershipFactory,
     NotificationFactory,
+    QuarantinedReadingFactory,
     RuleFactory,
     SensorFactory,
     UserFactory,
@@ -92,6 +93,7 @@ class Customer:
             last_error="SMTPRecipientsRefused: 550 no such user",
         )
         self.contact = ContactMethodFactory(user=self.person)
+        self.refused = QuarantinedReadingFactory(organization=self.organization, serial="S-refused")
         self.link = f"token of {self.person.email}"
         self.invitation = InvitationFactory(
             organization=self.organization, invited_by=self.person, hash=secrets.digest(self.link)
@@ -100,6 +102,7 @@ class Customer:
         self.token_secret = token_of(self.person)
         with as_system():
             SecurityEvent.objects.create(organization=self.organization, kind="invitation_reused", user=self.person)
+            LegalHold.objects.create(organization=self.organization, reason="A recall", placed_by=self.person)
             FormerSlug.objects.create(organization=self.organization, slug=f"old-{self.organization.slug}")
             ExternalIdentity.objects.create(user=self.person, issuer="https://id.example", subject=self.person.email)
             self.gateway = Gateway.objects.create(organization=self.organization, site=self.site, serial="GW-1")

@@ -20,6 +20,7 @@ from organizations.models import (
     Change,
     ExternalIdentity,
     Invitation,
+    LegalHold,
     Membership,
     Organization,
     SecurityEvent,
@@ -34,11 +35,19 @@ pytestmark = pytest.mark.django_db
 MODELS = [pytest.param(model, id=model._meta.label) for model in admin.site._registry]
 # Rows that a state machine, a program or their owner writes.
 READ_ONLY = {"Alert", "Notification", "ApiKey", "AccessToken", "Change", "ContactMethod", "LogEntry"} | {
-    *("UserSession", "Authenticator", "SocialAccount", "Invitation", "SecurityEvent", "ExternalIdentity")
+    *(
+        "QuarantinedReading",
+        "UserSession",
+        "Authenticator",
+        "SocialAccount",
+        "Invitation",
+        "SecurityEvent",
+        "ExternalIdentity",
+    )
 }
 OURS = [
     *(Organization, User, Membership, ApiKey, AccessToken, Change, Site, Area, Unit, Gateway, Sensor),
-    *(Alert, AlertRule, Notification, ContactMethod, Invitation, SecurityEvent, ExternalIdentity),
+    *(Alert, AlertRule, Notification, ContactMethod, Invitation, SecurityEvent, ExternalIdentity, LegalHold),
 ]
 
 

@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient
 
 from alerts.models import Alert, AlertEvent, AlertRule, RuleState
+from ingest.models import QuarantinedReading
 from notifications.models import Notification
 from organizations.models import Change, Membership, Organization, Role
 from organizations.scoped_views import OrganizationScoped
@@ -167,7 +168,7 @@ def test_no_row_is_made_at_another_site(model: Any, chain: Chain) -> None:
 )
 def test_no_row_is_moved_to_another_site_or_to_all(model: Any, chain: Chain) -> None:
     here, there, _ = chain.sites
-    nullable = model._meta.get_field("site_id" if model in (AlertEvent, Notification) else "site").null
+    nullable = model._meta.get_field("site_id" if model in (AlertEvent, Notification, QuarantinedReading) else "site").null
     for destination in [there, None] if nullable else [there]:
         with acting_in(chain.organization, sites=[here]), refused():
             model.objects.update(site_id=destination)
