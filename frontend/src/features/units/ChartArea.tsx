@@ -8,7 +8,7 @@ import classes from './ChartArea.module.css'
 import { briefly, pointMoment } from './chartWords'
 import { LineSample } from './LineSample'
 import type { Limit, Span } from './limits'
-import type { Resolution, Stretch } from './range'
+import type { Grain, Stretch } from './range'
 import { doorSpans, type Measure, type Series, type Summary, summary } from './series'
 import type { Named } from './TimeChart'
 
@@ -40,25 +40,17 @@ interface Props {
 /** Temperature, humidity where it is measured, the alerts above them and whose lines they are below. */
 export function ChartArea(props: Props) {
   const { series, stretch, gap, names, limits, spans, zone, words, isBusy } = props
-  const { resolution } = series
+  const { grain } = series
   const scale = useScale()
   const together = useId()
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set())
   const { ref, width } = useElementSize()
   const seen = useMemo(() => without(series, hidden), [series, hidden])
   const doors = useMemo(() => doorSpans(seen.doors, gap), [seen, gap])
-  const facts = summary(series.temperature, resolution, stretch)
-  const humid = summary(series.humidity, resolution, stretch)
+  const facts = summary(series.temperature, grain, stretch)
+  const humid = summary(series.humidity, grain, stretch)
   const { onShow, onSettle, onReset, onStretch } = props
-  const common = { stretch, gap, names, zone, together, doors, spans, resolution, onShow, onSettle, onReset }
-  if (!facts && !humid && !isBusy)
-    return (
-      <div className={classes.empty}>
-        <Empty icon={<IconChart />} title="No readings in this time">
-          As soon as a sensor of this unit reports, its line grows here.
-        </Empty>
-      </div>
-    )
+  const common = { stretch, gap, names, zone, together, doors, spans, grain, onShow, onSettle, onReset }
   const loading = (
     <div className={classes.empty}>
       <Loading rows={7} />
@@ -74,9 +66,9 @@ export function ChartArea(props: Props) {
           measure="temperature"
           lines={seen.temperature}
           limits={limits}
-          description={description('temperature', words, facts, { resolution, scale, zone })}
+          description={description('temperature', words, facts, { grain, scale, zone })}
         />
-        {humid && (
+        {Object.keys(series.humidity).length > 0 && (
           <>
             <h3 className={classes.humidity}>Relative humidity</h3>
             <TimeChart
@@ -84,29 +76,37 @@ export function ChartArea(props: Props) {
               measure="humidity"
               lines={seen.humidity}
               limits={NO_LIMITS}
-              description={description('humidity', words, humid, { resolution, scale, zone })}
+              description={description('humidity', words, humid, { grain, scale, zone })}
             />
           </>
         )}
       </Suspense>
+      {/* The chart stays under it: somebody may be moving it, and it shows where there are limits and alerts. */}
+      {!facts && !humid && !isBusy && (
+        <div className={classes.none}>
+          <Empty icon={<IconChart />} title="No readings in this time">
+            As soon as a sensor of this unit reports, its line grows here.
+          </Empty>
+        </div>
+      )}
       <Legend {...{ names, hidden }} lines={linesIn(series)} hasDoors={doors.length > 0} onHidden={setHidden} />
     </div>
   )
 }
 
 interface Manner {
-  resolution: Resolution
+  grain: Grain
   scale: Scale
   zone: string | undefined
 }
 
 /** The chart for those who can't see it. */
-function description(measure: Measure, words: string, facts: Summary | null, { resolution, scale, zone }: Manner) {
+function description(measure: Measure, words: string, facts: Summary | null, { grain, scale, zone }: Manner) {
   const what = measure === 'temperature' ? 'Temperature' : 'Relative humidity'
   const start = `${what}, ${words.charAt(0).toLowerCase()}${words.slice(1)}`
   if (!facts) return `${start}: nothing was measured.`
   const told = ({ value, at }: Summary['lowest']) =>
-    `${briefly(value, measure, scale)} at ${pointMoment(at, resolution, zone)}`
+    `${briefly(value, measure, scale)} at ${pointMoment(at, grain, zone)}`
   return `${start}: lowest ${told(facts.lowest)}, highest ${told(facts.highest)}.`
 }
 

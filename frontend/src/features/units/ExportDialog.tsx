@@ -1,4 +1,4 @@
-import { Progress as Bar, NativeSelect, Radio } from '@mantine/core'
+import { NativeSelect, Radio } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { Problem } from '@/shared/api/client'
@@ -68,7 +68,7 @@ export function ExportDialog({ unit, stretch: shown, zone, onClose }: Props) {
     running.current = controller
     setStage({ at: 'running', progress: null })
     const onProgress = throttled((progress: Progress) => {
-      if (running.current === controller) setStage({ at: 'running', progress })
+      if (running.current === controller && !controller.signal.aborted) setStage({ at: 'running', progress })
     })
     try {
       const progress = await save({
@@ -160,15 +160,17 @@ function Running({ progress }: { progress: Progress | null }) {
   const words = runningWords(progress)
   return (
     <div className={classes.running}>
-      <Bar.Root size="lg">
-        <Bar.Section
-          value={share ?? 100}
-          animated={share === null}
-          striped={share === null}
-          aria-label="Download"
-          aria-valuetext={words}
-        />
-      </Bar.Root>
+      <div
+        className={classes.bar}
+        role="progressbar"
+        aria-label="Download"
+        aria-valuemin={0}
+        aria-valuemax={100}
+        aria-valuenow={share === null ? undefined : Math.round(share)}
+        aria-valuetext={words}
+        data-unknown={share === null || undefined}
+        style={{ '--share': `${share ?? 30}%` } as React.CSSProperties}
+      />
       <p className={classes.figures}>{words}</p>
     </div>
   )
@@ -253,12 +255,17 @@ function inWords(error: unknown): { error: Error | null; cancelled: boolean } {
   return { error: new Problem(0, 'not_written', words), cancelled: false }
 }
 
-/** At most some ten times a second: a part comes every few milliseconds. */
+/** At most some ten times a second, the last one always: a part comes every few milliseconds. */
 function throttled<T>(tell: (value: T) => void): (value: T) => void {
-  let told = 0
+  let latest: T
+  let waits = false
   return (value) => {
-    if (Date.now() - told < 100) return
-    told = Date.now()
-    tell(value)
+    latest = value
+    if (waits) return
+    waits = true
+    setTimeout(() => {
+      waits = false
+      tell(latest)
+    }, 100)
   }
 }

@@ -1,26 +1,26 @@
 import { useQuery } from '@tanstack/react-query'
-import type { Unit } from '@/shared/api/types'
+import type { Statistics, Unit } from '@/shared/api/types'
 import { useMember } from '@/shared/member'
 import { useScale } from '@/shared/preferences'
 import { DataList } from '@/shared/ui/DataList'
 import { dayOf, duration, moment, temperature } from '@/shared/units'
 import { type Limit, roomWithin } from './limits'
 import classes from './ReadingsPanel.module.css'
-import type { Resolution, Stretch } from './range'
+import type { Grain, Stretch } from './range'
 import type { Summary } from './series'
-import { onGrid, type Statistics, statisticsQuery } from './statistics'
+import { onGrid, statisticsQuery } from './statistics'
 
 interface Props {
   unit: Unit
   facts: Summary
-  resolution: Resolution
+  grain: Grain
   stretch: Stretch
   limits: Limit[]
   zone: string | undefined
 }
 
 /** What a chart shows, in figures: lowest, highest, average, and how long the unit was within its limits. */
-export function Facts({ unit, facts, resolution, stretch, limits, zone }: Props) {
+export function Facts({ unit, facts, grain, stretch, limits, zone }: Props) {
   const { organization } = useMember()
   const scale = useScale()
   const room = roomWithin(limits)
@@ -29,7 +29,7 @@ export function Facts({ unit, facts, resolution, stretch, limits, zone }: Props)
   const extreme = ({ value, at }: { value: number; at: number }) => (
     <>
       {temperature(value, scale)}{' '}
-      <span className={classes.when}>{resolution === 'day' ? dayOf(at, zone) : moment(at, zone)}</span>
+      <span className={classes.when}>{grain.resolution === 'day' ? dayOf(at, zone) : moment(at, zone)}</span>
     </>
   )
   const hasRoom = room.low !== undefined || room.high !== undefined

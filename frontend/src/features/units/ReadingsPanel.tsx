@@ -10,7 +10,7 @@ import { StatusMark } from '@/shared/ui/StatusBadge'
 import { Loading, Trouble } from '@/shared/ui/states'
 import { dayOf } from '@/shared/units'
 import { ChartArea } from './ChartArea'
-import { clockWords, stretchWords, viewWords } from './chartWords'
+import { clockWords, grainWords, stretchWords, viewWords } from './chartWords'
 import { readingsAddress } from './exporting'
 import { Facts } from './Facts'
 import type { Limit, Span } from './limits'
@@ -18,7 +18,7 @@ import { earliestQuery } from './queries'
 import { Presets, Steps } from './RangeControls'
 import classes from './ReadingsPanel.module.css'
 import { ReadingsTable } from './ReadingsTable'
-import { DEFAULT_PRESET, PRESETS, type Resolution, type Stretch, stretchOf, type View } from './range'
+import { DEFAULT_PRESET, PRESETS, type Stretch, stretchOf, type View } from './range'
 import { summary } from './series'
 import { useReadings } from './useReadings'
 import { type OnView, useStretch } from './useStretch'
@@ -84,8 +84,8 @@ function ReadingsPanel(props: PanelProps) {
   const { stretch, show, settle, choose } = useStretch(view, earliest, onView)
   const { readings, gap, names, resting, prefetch } = useReadings(unit, stretch)
   const series = readings.data
-  const facts = series && summary(series.temperature, series.resolution, stretch)
-  const note = [series && FINENESS[series.resolution], clockWords(zone, stretch.to)]
+  const facts = series && summary(series.temperature, series.grain, stretch)
+  const note = [series && grainWords(series.grain), clockWords(zone, stretch.to)]
   const common = { stretch, names, zone }
   return (
     <Panel
@@ -122,7 +122,11 @@ function ReadingsPanel(props: PanelProps) {
       {series && isTable && (
         <ReadingsTable
           {...{ ...common, series }}
-          csv={readingsAddress(organization, unit.id, { ...stretch, resolution: series.resolution, format: 'csv' })}
+          csv={readingsAddress(organization, unit.id, {
+            ...stretch,
+            resolution: series.grain.resolution,
+            format: 'csv',
+          })}
         />
       )}
       {series && !isTable && (
@@ -136,15 +140,9 @@ function ReadingsPanel(props: PanelProps) {
           onStretch={choose}
         />
       )}
-      {facts && <Facts {...{ unit, facts, limits, zone }} stretch={resting} resolution={series.resolution} />}
+      {facts && <Facts {...{ unit, facts, limits, zone }} stretch={resting} grain={series.grain} />}
     </Panel>
   )
-}
-
-const FINENESS: Record<Resolution, string> = {
-  raw: 'every reading',
-  hour: 'lowest to highest by hour',
-  day: 'lowest to highest by day',
 }
 
 function ShownFrom({ at, zone }: { at: number; zone: string | undefined }) {

@@ -29,7 +29,8 @@ interface Props {
 export function ReadingsTable({ series, stretch, names, zone, csv }: Props) {
   const scale = useScale()
   const [shown, setShown] = useState(AT_ONCE)
-  const { resolution } = series
+  const { grain } = series
+  const { resolution } = grain
   const rows = rowsOf(series, stretch)
   const hasHumidity = rows.some((row) => row.humidity)
   const hasSensors = new Set(rows.map((row) => row.line)).size > 1
@@ -54,7 +55,7 @@ export function ReadingsTable({ series, stretch, names, zone, csv }: Props) {
           <tbody>
             {rows.slice(0, shown).map((row) => (
               <tr key={`${row.at}${row.line}`}>
-                <th scope="row">{pointMoment(row.at, resolution, zone)}</th>
+                <th scope="row">{pointMoment(row.at, grain, zone)}</th>
                 {hasSensors && <td>{names(row.line).name}</td>}
                 {cells(row.temperature, 'temperature')}
                 {hasHumidity && cells(row.humidity, 'humidity')}
@@ -96,7 +97,7 @@ function rowsOf(series: Series, stretch: Stretch): Row[] {
   const rows = new Map<string, Row>()
   for (const measure of ['temperature', 'humidity'] as const) {
     for (const [line, points] of Object.entries(series[measure])) {
-      for (const point of within(points, stretch, series.resolution)) {
+      for (const point of within(points, stretch, series.grain)) {
         const key = `${point.at} ${line}`
         const row = rows.get(key) ?? { at: point.at, line, temperature: undefined, humidity: undefined }
         row[measure] = point

@@ -9,7 +9,7 @@ import { exactly, pointMoment } from './chartWords'
 import { attachGestures } from './gestures'
 import { LineSample } from './LineSample'
 import type { Limit, Span } from './limits'
-import { moved, type Resolution, type Stretch, zoomed } from './range'
+import { type Grain, moved, type Stretch, zoomed } from './range'
 import { breakAfter, type Lines, type Measure, nearest, type Table, table } from './series'
 import classes from './TimeChart.module.css'
 
@@ -22,7 +22,7 @@ export interface Named {
 interface Props {
   measure: Measure
   lines: Lines
-  resolution: Resolution
+  grain: Grain
   names: (line: string) => Named
   stretch: Stretch
   /** A silence that breaks the line, in milliseconds. */
@@ -45,11 +45,13 @@ interface Props {
 interface Place {
   index: number
   left: number
+  /** Its value lies in the upper half of the plot. */
+  isHigh: boolean
 }
 
 /** What a unit measured over time: a line a sensor, or lowest to highest around the average. */
 export function TimeChart(props: Props) {
-  const { measure, lines, resolution, names, stretch, gap, limits, spans, doors, zone, description, together } = props
+  const { measure, lines, grain, names, stretch, gap, limits, spans, doors, zone, description, together } = props
   const scale = useScale()
   const scheme = useComputedColorScheme('light')
   const figure = useRef<HTMLDivElement>(null)
@@ -61,11 +63,8 @@ export function TimeChart(props: Props) {
     () => (value: number) => (measure === 'temperature' ? inScale(value, scale) : value),
     [measure, scale],
   )
-  const banded = resolution !== 'raw'
-  const shown = useMemo(
-    () => table(lines, { resolution, gap, convert, now: Date.now() }),
-    [lines, resolution, gap, convert],
-  )
+  const banded = grain.resolution !== 'raw'
+  const shown = useMemo(() => table(lines, { grain, gap, convert, now: Date.now() }), [lines, grain, gap, convert])
   const data = useMemo(() => {
     const columns = shown.columns.flatMap((c) => (banded ? [c.high, c.low, c.mid] : [c.mid]))
     return [shown.times, ...columns] as uPlot.AlignedData
@@ -91,7 +90,8 @@ export function TimeChart(props: Props) {
       zone,
       drawn,
       together,
-      onCursor: (index, left) => setPlace(index === null ? null : { index, left }),
+      onCursor: (index, left) =>
+        setPlace(index === null ? null : { index, left, isHigh: isHighAt(plot.current, index) }),
       onSelect: (from, to) => {
         const middle = (from + to) / 2
         latest.current.onShow(zoomed({ from, to }, 1, middle, Date.now()))
@@ -142,7 +142,7 @@ export function TimeChart(props: Props) {
       onDoubleClick={props.onReset}
     >
       <div ref={box} className={classes.chart} data-measure={measure} role="img" aria-label={description} />
-      {reading && <Tooltip {...reading} left={place.left} width={plot.current?.over.clientWidth ?? 0} />}
+      {reading && <Tooltip {...reading} {...place} width={plot.current?.over.clientWidth ?? 0} />}
       <div className="visually-hidden" aria-live="polite">
         {said}
       </div>
@@ -161,22 +161,22 @@ function readingAt(
   index: number,
   {
     measure,
-    resolution,
+    grain,
     names,
     zone,
     gap,
     scale,
-  }: Pick<Props, 'measure' | 'resolution' | 'names' | 'zone' | 'gap'> & { scale: 'C' | 'F' },
+  }: Pick<Props, 'measure' | 'grain' | 'names' | 'zone' | 'gap'> & { scale: 'C' | 'F' },
 ): Told | null {
   const at = shown.starts[index]
   if (at === undefined) return null
-  const reach = breakAfter(resolution, gap) / 2000
+  const reach = breakAfter(grain, gap) / 2000
   // The columns are in the reader's scale already.
   const words = (value: number) =>
     exactly(scale === 'F' && measure === 'temperature' ? (value - 32) / 1.8 : value, measure, scale)
   const values = shown.columns.flatMap((column) => {
     const { name, place } = names(column.line)
-    if (resolution === 'raw') {
+    if (grain.resolution === 'raw') {
       const value = nearest(column.mid, shown.times, index, reach)
       return value === null ? [] : [{ name, place, words: words(value) }]
     }
@@ -184,7 +184,7 @@ function readingAt(
     if (typeof low !== 'number' || typeof mid !== 'number' || typeof high !== 'number') return []
     return [{ name, place, words: `${words(low)} to ${words(high)}`, beside: `average ${words(mid)}` }]
   })
-  return values.length > 0 ? { moment: pointMoment(at, resolution, zone), values } : null
+  return values.length > 0 ? { moment: pointMoment(at, grain, zone), values } : null
 }
 
 function wordsAt(shown: Table, index: number, props: Props, scale: 'C' | 'F'): string {
@@ -197,12 +197,20 @@ function wordsAt(shown: Table, index: number, props: Props, scale: 'C' | 'F'): s
   return `${told.moment}: ${values.join('; ')}`
 }
 
-function Tooltip({ moment, values, left, width }: Told & { left: number; width: number }) {
+/** Whether words at the top would lie on what they are about. */
+function isHighAt(chart: uPlot | null, index: number): boolean {
+  if (!chart) return false
+  const values = chart.data.slice(1).flatMap((column) => column[index] ?? [])
+  return values.length > 0 && chart.valToPos(Math.max(...values), 'y') < chart.over.clientHeight / 2
+}
+
+function Tooltip({ moment, values, left, width, isHigh }: Told & Place & { width: number }) {
   const isRight = left > width / 2
   return (
     <div
       className={classes.tooltip}
       data-side={isRight ? 'left' : 'right'}
+      data-low={isHigh || undefined}
       style={{ '--at': `${left}px` } as React.CSSProperties}
       aria-hidden="true"
     >
@@ -210,9 +218,9 @@ function Tooltip({ moment, values, left, width }: Told & { left: number; width: 
       {values.map(({ name, place, words, beside }) => (
         <div key={name + place} className={classes.value}>
           {values.length > 1 && <LineSample place={place} />}
+          {values.length > 1 && <span className={classes.whose}>{name}</span>}
           <strong>{words}</strong>
           {beside && <span className={classes.beside}>{beside}</span>}
-          {values.length > 1 && <span className={classes.whose}>{name}</span>}
         </div>
       ))}
     </div>

@@ -2,7 +2,7 @@
 
 import type { Scale } from '@/shared/preferences'
 import { inScale, LOCALE, temperature, zoneNote } from '@/shared/units'
-import { PRESETS, type Resolution, type Stretch, type View } from './range'
+import { type Grain, PRESETS, type Stretch, type View } from './range'
 import type { Measure } from './series'
 import { DAY, HOUR } from './zone'
 
@@ -23,11 +23,20 @@ function format(options: Intl.DateTimeFormatOptions, zone: string | undefined): 
 const DATE = { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' } as const
 const TIME = { hour: '2-digit', minute: '2-digit' } as const
 
-/** When a point was: to the second for a reading, from when to when for an hour, the date for a day. */
-export function pointMoment(at: number, resolution: Resolution, zone: string | undefined): string {
-  if (resolution === 'day') return format(DATE, zone).format(at)
+/** When a point was: to the second for a reading, from when to when for hours, the dates for days. */
+export function pointMoment(at: number, { resolution, merged }: Grain, zone: string | undefined): string {
   if (resolution === 'raw') return format({ ...DATE, ...TIME, second: '2-digit' }, zone).format(at)
-  return `${format({ ...DATE, ...TIME }, zone).format(at)} – ${format(TIME, zone).format(at + HOUR)}`
+  if (resolution === 'hour')
+    return `${format({ ...DATE, ...TIME }, zone).format(at)} – ${format(TIME, zone).format(at + merged * HOUR)}`
+  if (merged === 1) return format(DATE, zone).format(at)
+  // (Noon of the last day, which a change of the clocks doesn't push into another.)
+  return format(DATE, zone).formatRange(at, at + (merged - 0.5) * DAY)
+}
+
+/** How fine a chart is: "every reading", "lowest to highest by 3 hours". */
+export function grainWords({ resolution, merged }: Grain): string {
+  if (resolution === 'raw') return 'every reading'
+  return `lowest to highest by ${merged === 1 ? resolution : `${merged} ${resolution}s`}`
 }
 
 /** "20 Nov 2026, 09:15 – 21 Nov 2026, 09:15"; whole days leave the times out. */

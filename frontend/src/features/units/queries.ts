@@ -1,9 +1,9 @@
 /** What is kept where, how warm it is and was. */
 
 import { keepPreviousData, queryOptions } from '@tanstack/react-query'
-import { answer, api, cursorOf, everyPage } from '@/shared/api/client'
-import type { AlertRule, Area, Sensor, Unit } from '@/shared/api/types'
-import { FIRST_MOMENT, MAX_POINTS, type Resolution, type Window } from './range'
+import { answer, api, everyPage } from '@/shared/api/client'
+import type { AlertRule, Area, Readings, Sensor, Unit } from '@/shared/api/types'
+import { FIRST_MOMENT, MAX_POINTS, type Window } from './range'
 import { joined, type Series, seriesFrom } from './series'
 
 const PAGE = 500
@@ -90,18 +90,6 @@ export const probesQuery = (organization: string, unit: string) =>
 
 /** More sensors than these are summed up together where a chart shows hours or days. */
 export const MOST_LINES = 6
-/** Longer histories than so many answers of days (27 years) don't exist. */
-const MOST_PAGES = 5
-
-interface Asked {
-  from: string
-  to?: string
-  resolution: Resolution
-  max_points?: number
-  page_size?: number
-  cursor?: string
-}
-
 /** One unit's readings, or one sensor's. */
 async function fetchSeries(
   organization: string,
@@ -109,32 +97,25 @@ async function fetchSeries(
   { from, to, resolution }: Window,
   signal: AbortSignal,
 ): Promise<Series> {
-  const pages: Series[] = []
-  let cursor: string | undefined
-  do {
-    const query: Asked = {
-      from: new Date(from).toISOString(),
-      to: new Date(to).toISOString(),
-      resolution,
-      max_points: MAX_POINTS,
-      cursor,
-    }
-    const readings = await answer(
-      sensor
-        ? api.GET('/api/v1/orgs/{organization}/sensors/{id}/readings/', {
-            // (The description takes the ids of sensors for numbers.)
-            params: { path: { organization, id: sensor as unknown as number }, query },
-            signal,
-          })
-        : api.GET('/api/v1/orgs/{organization}/units/{id}/readings/', {
-            params: { path: { organization, id: unit }, query },
-            signal,
-          }),
-    )
-    pages.push(seriesFrom(readings, sensor))
-    cursor = cursorOf(readings.next)
-  } while (cursor && pages.length < MOST_PAGES)
-  return pages.length === 1 && pages[0] ? pages[0] : joined(pages, resolution)
+  const query = {
+    from: new Date(from).toISOString(),
+    to: new Date(to).toISOString(),
+    resolution,
+    max_points: MAX_POINTS,
+  }
+  const readings = await answer(
+    sensor
+      ? api.GET('/api/v1/orgs/{organization}/sensors/{id}/readings/', {
+          // (The description takes the ids of sensors for numbers.)
+          params: { path: { organization, id: sensor as unknown as number }, query },
+          signal,
+        })
+      : api.GET('/api/v1/orgs/{organization}/units/{id}/readings/', {
+          params: { path: { organization, id: unit }, query },
+          signal,
+        }),
+  )
+  return seriesFrom(readings as Readings, sensor)
 }
 
 /**
@@ -156,7 +137,7 @@ export const readingsQuery = (organization: string, unit: string, sensors: strin
     queryFn: async ({ signal }): Promise<Series> => {
       if (sensors.length === 0) return fetchSeries(organization, { unit }, window, signal)
       const each = sensors.map((sensor) => fetchSeries(organization, { unit, sensor }, window, signal))
-      return joined(await Promise.all(each), window.resolution)
+      return joined(await Promise.all(each))
     },
     // What is over doesn't change, but for readings that come late.
     staleTime: live ? 5 * MINUTE : 30 * MINUTE,
@@ -170,14 +151,14 @@ export const earliestQuery = (organization: string, unit: string) =>
   queryOptions({
     queryKey: ['earliest-reading', organization, unit],
     queryFn: async ({ signal }): Promise<number | null> => {
-      const query: Asked = { from: new Date(FIRST_MOMENT).toISOString(), resolution: 'raw', page_size: 1 }
+      const query = { from: new Date(FIRST_MOMENT).toISOString(), resolution: 'raw', page_size: 1 } as const
       const readings = await answer(
         api.GET('/api/v1/orgs/{organization}/units/{id}/readings/', {
           params: { path: { organization, id: unit }, query },
           signal,
         }),
       )
-      const [first] = readings.results
+      const [first] = (readings as Readings).results
       return first && 'recorded_at' in first ? Date.parse(first.recorded_at) : null
     },
     staleTime: 60 * MINUTE,

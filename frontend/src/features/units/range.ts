@@ -103,8 +103,17 @@ export function moved({ from, to }: Stretch, share: number, now: number): Stretc
 
 export type Resolution = 'raw' | 'hour' | 'day'
 
+/** How fine an answer is: single readings, or so many hours or days a point. */
+export interface Grain {
+  resolution: Resolution
+  merged: number
+}
+
 /** What one answer may hold; when the server has to thin, it keeps every extreme. */
 export const MAX_POINTS = 2000
+
+/** The server merges hours where they are too many for an answer; longer than these, days say as much. */
+const MOST_HOURS = 4
 
 /** A silence that breaks a line, in ms: the measure of the alerts' timers, for the slowest of these sensors. */
 export function longestSilence(intervals: number[]): number {
@@ -118,7 +127,7 @@ export interface Window extends Stretch {
 /**
  * What to fetch for a stretch: a bit more on each side, on a grid, so that moving a little asks for nothing new, and as
  * fine as an answer can be. Raw readings may be thinned to the extremes of 1000 parts; parts longer than half a silence
- * would look like gaps, so from there on it is hours, and where those are too many, days.
+ * would look like gaps, so from there on it is hours (some merged), and farther out days.
  */
 export function windowOf({ from, to }: Stretch, gap: number, now: number): Window {
   const span = to - from
@@ -131,7 +140,7 @@ export function windowOf({ from, to }: Stretch, gap: number, now: number): Windo
 
 export function resolutionOf(span: number, gap: number): Resolution {
   if (span <= (MAX_POINTS / 2) * 0.45 * gap) return 'raw'
-  return span / HOUR <= MAX_POINTS ? 'hour' : 'day'
+  return span / HOUR <= MAX_POINTS * MOST_HOURS ? 'hour' : 'day'
 }
 
 /** "Last 7 days", or nothing for an own stretch: that is told by its moments. */

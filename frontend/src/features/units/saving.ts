@@ -96,6 +96,7 @@ async function fetchInto(target: Target, { organization, unit, wanted, signal, o
   onProgress({ ...progress })
   const counter = new RowCounter()
   const reader = body?.getReader()
+  signal.addEventListener('abort', () => void reader?.cancel().catch(() => {}))
   try {
     for (;;) {
       const part = await reader?.read()
@@ -112,6 +113,7 @@ async function fetchInto(target: Target, { organization, unit, wanted, signal, o
     if (signal.aborted) throw new DOMException('Cancelled', 'AbortError')
     throw error instanceof DOMException && error.name !== 'NetworkError' ? error : new BrokenOff(progress)
   }
+  if (signal.aborted) throw new DOMException('Cancelled', 'AbortError')
   const { rows, isExact } = progress
   if (rows !== null && isExact && progress.total !== null && rows < progress.total) throw new BrokenOff(progress)
   return progress

@@ -20,11 +20,14 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 const GAP = 15 * MINUTE
+const RAW = { resolution: 'raw', merged: 1 } as const
+const HOURS = { resolution: 'hour', merged: 1 } as const
+const DAYS = { resolution: 'day', merged: 1 } as const
 const ALWAYS = { from: 0, to: Number.POSITIVE_INFINITY }
 const IN_BERLIN = { ...ALWAYS, zone: 'Europe/Berlin' }
 const point = (at: number, value: number): Point => ({ at, low: value, mid: value, high: value, count: 1 })
 const raw = (...values: [number, number][]): Series => ({
-  ...emptySeries('raw'),
+  ...emptySeries(RAW),
   temperature: { a: values.map(([minute, value]) => point(NOON + minute * MINUTE, value)) },
 })
 const reading = (
@@ -40,14 +43,14 @@ const reading = (
   temperature,
   humidity,
 })
-const drawn = (resolution: Series['resolution']) => ({
-  resolution,
+const drawn = (grain: Series['grain']) => ({
+  grain,
   gap: GAP,
   convert: (value: number) => value,
   now: NOON + 1000 * DAY,
 })
 const answer = (resolution: string, results: unknown[], more = {}) =>
-  seriesFrom({ resolution, results, ...more } as unknown as Readings)
+  seriesFrom({ resolution, merged: 1, results, ...more } as unknown as Readings)
 
 describe('a series of readings', () => {
   it('has a line for each probe and measure, and leaves out what was not measured', () => {
@@ -70,13 +73,13 @@ describe('a series of readings', () => {
     expect(series.shownFrom).toBe(NOON)
   })
 
-  it('is one of several answers: pages of one line, or lines of several sensors', () => {
+  it('is one of several answers, those of several sensors', () => {
     const bucket = (at: number) => ({ at: new Date(at).toISOString(), min: 1, avg: 2, max: 3, count: 1 })
     const of = (line: string, at: number) =>
-      seriesFrom({ resolution: 'day', results: [bucket(at)] } as unknown as Readings, line)
-    const all = joined([of('a', NOON), of('a', NOON + DAY), of('b', NOON)], 'day')
-    expect(all.temperature.a?.map((each) => each.at)).toEqual([NOON, NOON + DAY])
-    expect(all.temperature.b).toHaveLength(1)
+      seriesFrom({ resolution: 'day', merged: 1, results: [bucket(at)] } as unknown as Readings, line)
+    const all = joined([of('a', NOON), of('b', NOON + DAY)])
+    expect(all.grain).toEqual(DAYS)
+    expect(Object.keys(all.temperature)).toEqual(['a', 'b'])
   })
 })
 
@@ -93,7 +96,7 @@ describe('a reading that comes while one looks', () => {
 
   it('keeps the lowest and the highest of an hour honest', () => {
     const hours: Series = {
-      ...emptySeries('hour'),
+      ...emptySeries(HOURS),
       temperature: { '': [{ at: NOON, low: 2, mid: 3, high: 4, count: 3 }] },
     }
     const warmer = withReading(hours, reading(NOON + 30 * MINUTE, 7, 'a', 55), IN_BERLIN)
@@ -104,14 +107,23 @@ describe('a reading that comes while one looks', () => {
 
   it("belongs to the site's hour and day", () => {
     const kathmandu = { ...ALWAYS, zone: 'Asia/Kathmandu' }
-    const hour = withReading(emptySeries('hour'), reading(NOON + 20 * MINUTE, 7), kathmandu)
+    const hour = withReading(emptySeries(HOURS), reading(NOON + 20 * MINUTE, 7), kathmandu)
     expect(hour.temperature.a?.[0]?.at).toBe(NOON + 15 * MINUTE)
-    const day = withReading(emptySeries('day'), reading(NOON, 7), { ...ALWAYS, zone: 'America/New_York' })
+    const day = withReading(emptySeries(DAYS), reading(NOON, 7), { ...ALWAYS, zone: 'America/New_York' })
     expect(day.temperature.a?.[0]?.at).toBe(Date.parse('2026-11-21T05:00:00Z'))
   })
 
+  it('belongs to the merged bucket that it lies in', () => {
+    const three = { resolution: 'hour', merged: 3 } as const
+    const merged: Series = { ...emptySeries(three), temperature: { a: [point(NOON, 3)] } }
+    const grown = withReading(merged, reading(NOON + 2.5 * HOUR, 8), IN_BERLIN)
+    expect(grown.temperature.a).toHaveLength(1)
+    expect(grown.temperature.a?.[0]).toMatchObject({ at: NOON, high: 8, count: 2 })
+    expect(withReading(grown, reading(NOON + 3 * HOUR, 9), IN_BERLIN).temperature.a).toHaveLength(2)
+  })
+
   it('joins the line of its own sensor where each has one', () => {
-    const hours: Series = { ...emptySeries('hour'), temperature: { a: [point(NOON, 3)], b: [point(NOON, 4)] } }
+    const hours: Series = { ...emptySeries(HOURS), temperature: { a: [point(NOON, 3)], b: [point(NOON, 4)] } }
     const grown = withReading(hours, reading(NOON + MINUTE, 8, 'b'), IN_BERLIN)
     expect(grown.temperature.a).toEqual([point(NOON, 3)])
     expect(grown.temperature.b?.[0]?.high).toBe(8)
@@ -120,27 +132,26 @@ describe('a reading that comes while one looks', () => {
 
 describe('the lines of a chart', () => {
   it('break where nobody measured, and nowhere else', () => {
-    const { columns } = table(raw([0, 3], [15, 4], [31, 5]).temperature, drawn('raw'))
+    const { columns } = table(raw([0, 3], [15, 4], [31, 5]).temperature, drawn(RAW))
     expect(columns[0]?.mid).toEqual([3, 4, null, 5])
   })
 
   it("don't break at another probe's moments", () => {
     const lines = { ...raw([0, 3], [10, 4]).temperature, b: [point(NOON + 5 * MINUTE, 8)] }
-    expect(table(lines, drawn('raw')).columns[0]?.mid).toEqual([3, undefined, 4])
+    expect(table(lines, drawn(RAW)).columns[0]?.mid).toEqual([3, undefined, 4])
   })
 
   it('break where an hour or a day is missing, but not where the clocks change', () => {
     const at = (...places: number[]) => ({ a: places.map((place) => point(place, 1)) })
-    const mid = (lines: Record<string, Point[]>, resolution: 'hour' | 'day') =>
-      table(lines, drawn(resolution)).columns[0]?.mid
-    expect(mid(at(NOON, NOON + HOUR, NOON + 3 * HOUR), 'hour')).toEqual([1, 1, null, 1])
+    const mid = (lines: Record<string, Point[]>, grain: Series['grain']) => table(lines, drawn(grain)).columns[0]?.mid
+    expect(mid(at(NOON, NOON + HOUR, NOON + 3 * HOUR), HOURS)).toEqual([1, 1, null, 1])
     const midnights = ['2026-10-24T22:00Z', '2026-10-25T23:00Z', '2026-10-26T23:00Z', '2026-10-28T23:00Z']
-    expect(mid(at(...midnights.map((text) => Date.parse(text))), 'day')).toEqual([1, 1, 1, null, 1])
+    expect(mid(at(...midnights.map((text) => Date.parse(text))), DAYS)).toEqual([1, 1, 1, null, 1])
   })
 
   it('stand in the middle of their hour, and at most at now', () => {
     const lines = { a: [point(NOON, 1), point(NOON + HOUR, 2)] }
-    const { times, starts } = table(lines, { ...drawn('hour'), now: NOON + HOUR + 20 * MINUTE })
+    const { times, starts } = table(lines, { ...drawn(HOURS), now: NOON + HOUR + 20 * MINUTE })
     expect(times).toEqual([(NOON + 30 * MINUTE) / 1000, (NOON + 70 * MINUTE) / 1000])
     expect(starts).toEqual([NOON, NOON + HOUR])
   })
@@ -164,23 +175,23 @@ describe('the lines of a chart', () => {
 describe('a stretch, summed up', () => {
   it('has a lowest and a highest, and an average only where it is known', () => {
     const { temperature } = raw([0, 3], [5, 9], [10, -1.5])
-    expect(summary(temperature, 'raw', ALWAYS)).toEqual({
+    expect(summary(temperature, RAW, ALWAYS)).toEqual({
       lowest: { value: -1.5, at: NOON + 10 * MINUTE },
       highest: { value: 9, at: NOON + 5 * MINUTE },
       average: null,
     })
     const hour = { at: NOON, low: 2, mid: 3, high: 4, count: 3 }
-    expect(summary({ '': [hour, { ...hour, mid: 7, count: 1 }] }, 'hour', ALWAYS)?.average).toBe(4)
-    expect(summary({}, 'raw', ALWAYS)).toBeNull()
+    expect(summary({ '': [hour, { ...hour, mid: 7, count: 1 }] }, HOURS, ALWAYS)?.average).toBe(4)
+    expect(summary({}, RAW, ALWAYS)).toBeNull()
   })
 
   it('is of what is shown, not of what was fetched beside it; an hour that is shown in part counts whole', () => {
     const { temperature } = raw([0, 30], [5, 9], [10, -1.5])
-    expect(summary(temperature, 'raw', { from: NOON + 5 * MINUTE, to: NOON + 10 * MINUTE })?.lowest.value).toBe(9)
+    expect(summary(temperature, RAW, { from: NOON + 5 * MINUTE, to: NOON + 10 * MINUTE })?.lowest.value).toBe(9)
     const hours = { '': [point(NOON, 20), point(NOON + HOUR, 5), point(NOON + 2 * HOUR, 1)] }
     const shown = { from: NOON + 30 * MINUTE, to: NOON + 2 * HOUR }
-    expect(summary(hours, 'hour', shown)?.highest.value).toBe(20)
-    expect(summary(hours, 'hour', shown)?.lowest.value).toBe(5)
+    expect(summary(hours, HOURS, shown)?.highest.value).toBe(20)
+    expect(summary(hours, HOURS, shown)?.lowest.value).toBe(5)
   })
 })
 

@@ -2,7 +2,7 @@
 
 import type { Readings } from '@/shared/api/types'
 import type { LiveReading } from '@/shared/live'
-import type { Resolution, Stretch } from './range'
+import type { Grain, Stretch } from './range'
 import { DAY, HOUR, startOf } from './zone'
 
 export interface Point {
@@ -20,27 +20,25 @@ export type Lines = Record<string, Point[]>
 export type Measure = 'temperature' | 'humidity'
 
 export interface Series extends Record<Measure, Lines> {
-  resolution: Resolution
+  grain: Grain
   /** What door contacts said, by line; only raw readings tell. */
   doors: Record<string, { at: number; open: boolean }[]>
   /** The plan shows readings from here on; null: all there are. */
   shownFrom: number | null
 }
 
-export const emptySeries = (resolution: Resolution): Series => ({
-  resolution,
+export const emptySeries = (grain: Grain): Series => ({
+  grain,
   temperature: {},
   humidity: {},
   doors: {},
   shownFrom: null,
 })
 
-type Answer = Readings & { shown_from?: string | null }
-type HumidBucket = { humidity_min?: number | null; humidity_avg?: number | null; humidity_max?: number | null }
-
 /** What the server answered. `line`: whose buckets these are. */
-export function seriesFrom(readings: Answer, line = ''): Series {
-  const series = emptySeries(readings.resolution)
+export function seriesFrom(readings: Readings, line = ''): Series {
+  const { resolution, merged } = readings
+  const series = emptySeries({ resolution, merged })
   series.shownFrom = readings.shown_from ? Date.parse(readings.shown_from) : null
   for (const result of readings.results) {
     if ('recorded_at' in result) {
@@ -51,7 +49,7 @@ export function seriesFrom(readings: Answer, line = ''): Series {
       if (typeof door_open === 'boolean') add(series.doors, sensor, { at, open: door_open })
     } else {
       const at = Date.parse(result.at)
-      const { min, avg, max, count, humidity_min, humidity_avg, humidity_max } = result as typeof result & HumidBucket
+      const { min, avg, max, count, humidity_min, humidity_avg, humidity_max } = result
       if (isNumber(min) && isNumber(avg) && isNumber(max))
         add(series.temperature, line, { at, low: min, mid: avg, high: max, count })
       if (isNumber(humidity_min) && isNumber(humidity_avg) && isNumber(humidity_max))
@@ -70,9 +68,13 @@ function add<T>(lines: Record<string, T[]>, line: string, point: T): void {
   else lines[line] = [point]
 }
 
-/** Several answers as one: those of a unit's sensors, or pages of one sensor. */
-export function joined(series: Series[], resolution: Resolution): Series {
-  const all = emptySeries(resolution)
+/** Several answers as one: those of a unit's sensors. */
+export function joined(series: Series[]): Series {
+  const [first] = series
+  const all = emptySeries({
+    resolution: first?.grain.resolution ?? 'raw',
+    merged: Math.max(1, ...series.map((each) => each.grain.merged)),
+  })
   for (const each of series) {
     for (const kind of ['temperature', 'humidity', 'doors'] as const) {
       for (const [line, points] of Object.entries(each[kind])) {
@@ -97,13 +99,13 @@ export function withReading(series: Series, reading: LiveReading, { from, to, zo
     const value = reading[measure]
     if (value === null) continue
     const lines = series[measure]
-    const isTogether = series.resolution !== 'raw' && !(reading.sensor in lines) && '' in lines
+    const isTogether = series.grain.resolution !== 'raw' && !(reading.sensor in lines) && '' in lines
     const line = isTogether ? '' : reading.sensor
     const points = lines[line] ?? []
     const point = single(at, value)
     grown[measure] = {
       ...lines,
-      [line]: series.resolution === 'raw' ? insert(points, point) : merge(points, point, series.resolution, zone),
+      [line]: series.grain.resolution === 'raw' ? insert(points, point) : merge(points, point, series.grain, zone),
     }
   }
   return grown
@@ -116,14 +118,16 @@ function insert(line: Point[], point: Point): Point[] {
   return [...line.slice(0, place), point, ...line.slice(place)]
 }
 
-function merge(line: Point[], point: Point, unit: 'hour' | 'day', zone: string | undefined): Point[] {
-  const start = startOf(unit, point.at, zone)
-  const place = line.findLastIndex((bucket) => bucket.at === start)
+function merge(line: Point[], point: Point, grain: Grain, zone: string | undefined): Point[] {
+  const start = startOf(grain.resolution === 'day' ? 'day' : 'hour', point.at, zone)
+  // Of merged buckets only the server knows where each begins: it belongs to the one that it lies in.
+  const isOwn = (bucket: Point) => (grain.merged === 1 ? bucket.at === start : isWithin(point.at, bucket.at, grain))
+  const place = line.findLastIndex(isOwn)
   if (place === -1) return insert(line, { ...point, at: start })
   const bucket = line[place] as Point
   const count = bucket.count + 1
   return line.with(place, {
-    at: start,
+    at: bucket.at,
     low: Math.min(bucket.low, point.low),
     mid: (bucket.mid * bucket.count + point.mid) / count,
     high: Math.max(bucket.high, point.high),
@@ -131,12 +135,15 @@ function merge(line: Point[], point: Point, unit: 'hour' | 'day', zone: string |
   })
 }
 
+const isWithin = (at: number, start: number, grain: Grain): boolean => at >= start && at < start + lengthOf(grain)
+
 /** How long a bucket is, in ms; 0: a raw reading. (Days of 23 and 25 hours are drawn as if they had 24.) */
-export const lengthOf = (resolution: Resolution): number => ({ raw: 0, hour: HOUR, day: DAY })[resolution]
+export const lengthOf = ({ resolution, merged }: Grain): number =>
+  ({ raw: 0, hour: HOUR, day: DAY })[resolution] * merged
 
 /** What of a line lies within a stretch, whole buckets included. */
-export function within(points: Point[], { from, to }: Stretch, resolution: Resolution): Point[] {
-  const length = lengthOf(resolution)
+export function within(points: Point[], { from, to }: Stretch, grain: Grain): Point[] {
+  const length = lengthOf(grain)
   return points.filter(({ at }) => at + length > from - (length ? 0 : 1) && at < to)
 }
 
@@ -148,25 +155,24 @@ export interface Summary {
 }
 
 /** Lowest and highest within a stretch, and the average where it is known; null: nothing was measured. */
-export function summary(lines: Lines, resolution: Resolution, stretch: Stretch): Summary | null {
+export function summary(lines: Lines, grain: Grain, stretch: Stretch): Summary | null {
   let lowest: Summary['lowest'] | undefined
   let highest: Summary['highest'] | undefined
   let sum = 0
   let count = 0
-  for (const point of Object.values(lines).flatMap((line) => within(line, stretch, resolution))) {
+  for (const point of Object.values(lines).flatMap((line) => within(line, stretch, grain))) {
     if (!lowest || point.low < lowest.value) lowest = { value: point.low, at: point.at }
     if (!highest || point.high > highest.value) highest = { value: point.high, at: point.at }
     sum += point.mid * point.count
     count += point.count
   }
-  return lowest && highest ? { lowest, highest, average: resolution === 'raw' ? null : sum / count } : null
+  return lowest && highest ? { lowest, highest, average: grain.resolution === 'raw' ? null : sum / count } : null
 }
 
 /** A silence longer than this breaks a line: nobody measured there. Buckets follow each other without one missing. */
-export function breakAfter(resolution: Resolution, gap: number): number {
+export function breakAfter(grain: Grain, gap: number): number {
   // Where clocks change, an hour may be followed by one that is half an hour longer, and a day may have 25 hours.
-  if (resolution === 'hour') return Math.max(1.5 * HOUR, gap)
-  return resolution === 'day' ? Math.max(1.5 * DAY, gap) : gap
+  return Math.max(1.5 * lengthOf(grain), gap)
 }
 
 /** Stretches in which a door stood open. A contact that falls silent says nothing after `gap`. */
@@ -195,7 +201,7 @@ export interface Table {
 }
 
 interface Drawn {
-  resolution: Resolution
+  grain: Grain
   /** In ms. */
   gap: number
   convert: (value: number) => number
@@ -204,8 +210,8 @@ interface Drawn {
 }
 
 /** Lines beside each other on common times. */
-export function table(lines: Lines, { resolution, gap, convert, now }: Drawn): Table {
-  const silence = breakAfter(resolution, gap)
+export function table(lines: Lines, { grain, gap, convert, now }: Drawn): Table {
+  const silence = breakAfter(grain, gap)
   const entries = Object.entries(lines)
   const moments = new Set<number>()
   const breaks = new Map<string, Set<number>>()
@@ -232,7 +238,7 @@ export function table(lines: Lines, { resolution, gap, convert, now }: Drawn): T
       })
     return { line, low: column((p) => p.low), mid: column((p) => p.mid), high: column((p) => p.high) }
   })
-  const length = lengthOf(resolution)
+  const length = lengthOf(grain)
   const times = starts.map((at) => (at + Math.max(0, Math.min(length, now - at)) / 2) / 1000)
   return { times, starts, columns }
 }

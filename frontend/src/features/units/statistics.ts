@@ -1,49 +1,37 @@
 /** How long a unit was within its limits, as the alert rules count time. */
 
 import { keepPreviousData, queryOptions } from '@tanstack/react-query'
-import { answer, api, Problem } from '@/shared/api/client'
+import { answer, api } from '@/shared/api/client'
+import type { Statistics } from '@/shared/api/types'
 import type { Stretch } from './range'
-
-export interface Statistics {
-  measured_s: number
-  in_range_s: number
-  above_s: number
-  below_s: number
-  min: number | null
-  avg: number | null
-  max: number | null
-  count: number
-}
+import { DAY } from './zone'
 
 interface Bounds {
   low?: number
   high?: number
 }
 
-/** null: this server doesn't count it. */
+/** The server counts no longer stretches. */
+const LONGEST = 400 * DAY
+
 export const statisticsQuery = (organization: string, unit: string, { from, to }: Stretch, bounds: Bounds) =>
   queryOptions({
     queryKey: ['statistics', organization, unit, from, to, bounds],
-    queryFn: async ({ signal }): Promise<Statistics | null> => {
-      const query = { from: new Date(from).toISOString(), to: new Date(to).toISOString(), ...bounds }
-      try {
-        return (await answer(
-          (api.GET as unknown as Untyped)('/api/v1/orgs/{organization}/units/{id}/readings/statistics/', {
-            params: { path: { organization, id: unit }, query },
-            signal,
-          }),
-        )) as Statistics
-      } catch (error) {
-        if (error instanceof Problem && error.status === 404) return null
-        throw error
-      }
-    },
+    queryFn: ({ signal }): Promise<Statistics> =>
+      answer(
+        api.GET('/api/v1/orgs/{organization}/units/{id}/readings/statistics/', {
+          params: {
+            path: { organization, id: unit },
+            query: { from: new Date(from).toISOString(), to: new Date(to).toISOString(), ...bounds },
+          },
+          signal,
+        }),
+      ),
+    enabled: to - from <= LONGEST,
     staleTime: 60_000,
     gcTime: 3 * 60_000,
     placeholderData: keepPreviousData,
   })
-
-type Untyped = (path: string, init: object) => Promise<{ data?: unknown; error?: unknown; response: Response }>
 
 /** The stretch on a grid, so that a chart that moves with the time doesn't ask each second. */
 export function onGrid({ from, to }: Stretch): Stretch {

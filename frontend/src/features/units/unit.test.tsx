@@ -14,6 +14,7 @@ function measured(): Backend {
   backend.sensors = [sensor]
   backend.readings = {
     resolution: 'raw',
+    merged: 1,
     results: [2.5, 4.5, 3.5].map((temperature, index) => ({
       recorded_at: ago(3600 - index * 60),
       sensor: sensor.id,
