@@ -250,12 +250,13 @@ WITH runs AS MATERIALIZED ({_RUNS}), raw_hours AS ({_RAW_HOURS}), days AS MATERI
 )""",  # noqa: S608
 }
 
+_ONE: Final = ", added AS MATERIALIZED (SELECT * FROM parts)"
 # The first and last values of several sensors together would be anybody's.
-_ADDED: Final = """
-, added AS (
-  SELECT at, sum(count) AS count, sum(total) AS total, min(lowest) AS lowest, max(highest) AS highest,
+_SEVERAL: Final = """
+, added AS MATERIALIZED (
+  SELECT at, sum(count)::integer AS count, sum(total)::bigint AS total, min(lowest) AS lowest, max(highest) AS highest,
          CASE count(first) WHEN 1 THEN min(first) END AS first, CASE count(last) WHEN 1 THEN min(last) END AS last,
-         sum(humidity_count) AS humidity_count, sum(humidity_total) AS humidity_total,
+         sum(humidity_count)::integer AS humidity_count, sum(humidity_total)::bigint AS humidity_total,
          min(humidity_lowest) AS humidity_lowest, max(humidity_highest) AS humidity_highest
   FROM parts GROUP BY at
 )
@@ -263,26 +264,30 @@ _ADDED: Final = """
 
 # As the tables keep it, mean instead of total: rounded as people round.
 _PLAIN: Final = """
-SELECT at, lowest, round(total / nullif(count, 0), 0)::integer, highest, count::bigint, first, last,
-       humidity_lowest, round(humidity_total / nullif(humidity_count, 0), 0)::integer, humidity_highest, 1
+SELECT at, lowest, round(total::numeric / nullif(count, 0))::integer, highest, count::bigint, first, last,
+       humidity_lowest, round(humidity_total::numeric / nullif(humidity_count, 0))::integer, humidity_highest, 0
 FROM added WHERE at {beyond} %(place)s ORDER BY at {order} LIMIT %(limit)s
 """
 
-# Equal numbers of neighbouring hours or days become one point, as few as need be; without need, each stays its own.
+# Equal numbers of neighbouring hours or days become one point, as few as need be; without need (`merged` is 0), each
+# stays its own. The first and last value stand behind their place, in one number: 16 bits.
 _MERGED: Final = """
-, numbered AS (
-  SELECT *, floor(date_part('epoch', at - min(at) OVER ()) / %(step)s + %(tolerance)s)::bigint AS ordinal,
-         count(*) OVER () AS points FROM added
-), grouped AS (
-  SELECT *, CASE WHEN points <= %(limit)s THEN 1
-                 ELSE ceil((max(ordinal) OVER () + 1) / %(limit)s::float8)::bigint END AS merged FROM numbered
+, frame AS (
+  SELECT low, CASE WHEN points <= %(limit)s THEN 0
+                   ELSE ceil((floor((high - low) / %(step)s + %(tolerance)s) + 1) / %(limit)s)::bigint END AS merged
+  FROM (
+    SELECT date_part('epoch', min(at)) AS low, date_part('epoch', max(at)) AS high, count(*) AS points FROM added
+  ) AS edges
+), placed AS (
+  SELECT added.*, merged, date_part('epoch', at)::bigint AS second,
+         floor((date_part('epoch', at) - low) / %(step)s + %(tolerance)s)::bigint AS ordinal
+  FROM added CROSS JOIN frame
 )
-SELECT min(at), min(lowest), round(sum(total) / nullif(sum(count), 0), 0)::integer, max(highest), sum(count)::bigint,
-       (array_agg(first ORDER BY at) FILTER (WHERE first IS NOT NULL))[1],
-       (array_agg(last ORDER BY at DESC) FILTER (WHERE last IS NOT NULL))[1],
-       min(humidity_lowest), round(sum(humidity_total) / nullif(sum(humidity_count), 0), 0)::integer,
+SELECT min(at), min(lowest), round(sum(total) / nullif(sum(count), 0))::integer, max(highest), sum(count),
+       (min((ordinal << 16) + first + 32768) & 65535) - 32768, (max((ordinal << 16) + last + 32768) & 65535) - 32768,
+       min(humidity_lowest), round(sum(humidity_total) / nullif(sum(humidity_count), 0))::integer,
        max(humidity_highest), min(merged)
-FROM grouped GROUP BY CASE WHEN merged = 1 THEN date_part('epoch', at) ELSE ordinal / merged END ORDER BY 1
+FROM placed GROUP BY CASE merged WHEN 0 THEN second ELSE ordinal / merged END ORDER BY 1
 """
 
 _STEP_S: Final = {"hour": HOUR_S, "day": 24 * HOUR_S}
@@ -339,8 +344,8 @@ def buckets(
     """
     span = span_of(start=start, end=end, resolution=resolution, zone=zone)
     final = {"step": _STEP_S[resolution], "tolerance": _TOLERANCE[resolution], "limit": max_points}
-    rows = _select(_ADDED + _MERGED, sensors=sensors, span=span, resolution=resolution, zone=zone, **final)
-    return Buckets([_bucket(row) for row in rows], max((row[-1] for row in rows), default=1))
+    rows = _select(_MERGED, sensors=sensors, span=span, resolution=resolution, zone=zone, **final)
+    return Buckets([_bucket(row) for row in rows], max((row[-1] for row in rows), default=0) or 1)
 
 
 def bucket_page(
@@ -367,8 +372,9 @@ def bucket_page(
         if low >= high:
             continue
         span = span_of(start=low, end=high, resolution=resolution, zone=zone)
-        statement = _ADDED + _PLAINS[direction]
-        rows = _select(statement, sensors=sensors, span=span, resolution=resolution, zone=zone, place=at, limit=limit)
+        rows = _select(
+            _PLAINS[direction], sensors=sensors, span=span, resolution=resolution, zone=zone, place=at, limit=limit
+        )
         if len(rows) >= limit:
             break
     found = [_bucket(row) for row in rows]
@@ -399,7 +405,7 @@ def _select(
         cursor.execute(_NOTED, {"sensors": ids, "first": span.first, "last": span.last})
         runs = _runs(cursor.fetchall(), first=span.first, last=span.last)
         cursor.execute(
-            _PARTS[resolution, bool(runs)] + final,
+            _PARTS[resolution, bool(runs)] + (_ONE if len(ids) == 1 else _SEVERAL) + final,
             {
                 "sensors": ids,
                 "zone": zone,

@@ -45,7 +45,7 @@ NOWHERE: Final = "UTC"
 
 # Organizations are spread over so many queues; one process at a time works on one.
 QUEUES: Final = 16
-_LOCK: Final = 0x5E7E5  # the first half of the queues' advisory locks; any number that nobody else uses
+LOCK: Final = 0x5E7E5  # the first half of the queues' advisory locks; any number that nobody else uses
 # Pairs that one transaction looks at, and in one row that it writes back.
 _PAIRS_AT_ONCE: Final = 50_000
 _PAIRS_A_ROW: Final = 20_000
@@ -185,7 +185,7 @@ SELECT id, organization_number, sensors, hours FROM sensors_arrival
 WHERE id IN (
   SELECT id FROM (
     SELECT id, sum(cardinality(sensors)) OVER (ORDER BY id) - cardinality(sensors) AS before
-    FROM sensors_arrival WHERE organization_number %% %s = %s AND id <= %s
+    FROM sensors_arrival WHERE organization_number %% %s = %s AND id > %s AND id <= %s
   ) AS queue WHERE before < %s
 )
 ORDER BY id FOR UPDATE SKIP LOCKED
@@ -297,14 +297,15 @@ def roll_up(*, at: datetime, seconds: float) -> int:
 
 def _work_off(queue: int, *, at: datetime, until: float, pace: _Pace) -> int:
     """Everything that is due in one queue, as long as there is time."""
-    done = 0
-    # What a step writes back is newer than this, so that each note is looked at once, unless more of it is due.
+    done = looked_at = 0
     upto = _newest(queue)
     while upto is not None and time.monotonic() < until:
-        step = _step(queue, upto=upto, at=at, pace=pace)
+        step = _step(queue, since=looked_at, upto=upto, at=at, pace=pace)
         if step is None:
             break
         done += step.hours
+        looked_at = step.looked_at
+        # What a step writes back is newer: to be looked at in this round only if some of it is due.
         upto = _newest(queue) if step.has_more else upto
     return done
 
@@ -318,17 +319,18 @@ def _newest(queue: int) -> int | None:
 
 class _Step(NamedTuple):
     hours: int
+    looked_at: int  # the newest row
     has_more: bool  # whether more is due of what was looked at
 
 
-def _step(queue: int, *, upto: int, at: datetime, pace: _Pace) -> _Step | None:
+def _step(queue: int, *, since: int, upto: int, at: datetime, pace: _Pace) -> _Step | None:
     """One transaction's work. None: there is nothing left, or somebody else is at it."""
     started = time.monotonic()
     with acting_as_system("sweep"), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_LOCK, queue])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LOCK, queue])
         if not cursor.fetchone()[0]:
             return None
-        cursor.execute(_TAKE, [QUEUES, queue, upto, _PAIRS_AT_ONCE])
+        cursor.execute(_TAKE, [QUEUES, queue, since, upto, _PAIRS_AT_ONCE])
         rows = cursor.fetchall()
         if not rows:
             return None
@@ -357,7 +359,7 @@ def _work(cursor: Any, rows: Sequence[tuple[int, int, list[int], list[int]]], *,
     kept[is_due & is_whole & np.isin(noted.sensor, taken)] = False
     _write_back(cursor, rows, noted.take(kept), found)
     has_more = len(later) > 0 or len(taken) < len(whole.sensor) or bool(found)
-    return _Step(len(now.hour), has_more)
+    return _Step(len(now.hour), rows[-1][0], has_more)
 
 
 def _write_back(cursor: Any, rows: Sequence[tuple[int, int, list[int], list[int]]], kept: Pairs, found: Pairs) -> None:
