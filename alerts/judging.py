@@ -1,24 +1,28 @@
-"""From a stored batch to moved alerts: which rules watch which units, one evaluation each, the moves that follow."""
+"""From a stored batch to moved alerts: which units need a look, one evaluation a rule, the moves that follow."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
+import numpy as np
 from django.db import connection
 from uuid_utils.compat import uuid7
 
 from alerts import evaluation, lifecycle
 from alerts.evaluation import Opened, Point, State, Terms, Transition
-from alerts.models import Alert, AlertRule, Metric
+from alerts.models import Alert, AlertRule
 from alerts.states import decode, encode
-from alerts.watching import METRICS, Place, Rulebook, Watch
-from sensors.models import SensorStatus, Unit
-from sensors.recording import Measured, array
+from alerts.watching import METRICS, SCALES, UNWATCHED, Place, Rulebook, Watch
+from freshtrack import arrays
+from freshtrack.arrays import MISSING, NEVER
+from sensors.models import Unit
+from sensors.recording import Before, Column, Mask, Rows
+from sensors.register import Probe, Register
 
 Newest = dict[int, tuple[float, float]]  # sensor -> (time, value)
 
@@ -26,31 +30,24 @@ Newest = dict[int, tuple[float, float]]  # sensor -> (time, value)
 class Batch:
     """The new readings of one unit, in order of their times."""
 
-    def __init__(self, items: list[Measured]) -> None:
-        self._items = sorted(items, key=lambda item: (item.moment, item.probe.id))
+    def __init__(self, rows: Rows, probes: Register) -> None:
+        self._rows = rows.take(np.lexsort((rows.sensor, rows.ms)))
+        self._probes = probes
         self._points: dict[str, list[Point]] = {}
 
     def points(self, metric: str) -> list[Point]:
         """What was measured. Judge what is stored: 5.004 is kept as 5.00, and a chart must agree with its alerts."""
         points = self._points.get(metric)
         if points is None:
+            rows, scale = self._rows, SCALES[METRICS.index(metric)]
             points = self._points[metric] = [
-                Point(item.moment, item.probe.id, value, item.probe.gap_s)
-                for item in self._items
-                if (value := _value(item, metric)) is not None
+                Point(ms / 1000, sensor, value / scale, self._probes.probe(sensor).gap_s)
+                for ms, sensor, value in zip(
+                    rows.ms.tolist(), rows.sensor.tolist(), rows.metric(metric).tolist(), strict=True
+                )
+                if value != MISSING
             ]
         return points
-
-
-def _value(item: Measured, metric: str) -> float | None:
-    if metric == Metric.TEMPERATURE:
-        packed = item.packed.temperature
-        return None if packed is None else packed / 100
-    if metric == Metric.HUMIDITY:
-        packed = item.packed.humidity
-        return None if packed is None else packed / 100
-    value = item.sample.battery if metric == Metric.BATTERY else item.sample.signal
-    return None if value is None else float(value)
 
 
 class Task(NamedTuple):
@@ -72,18 +69,87 @@ class Verdict(NamedTuple):
     transitions: list[Transition]
 
 
-def judge(new: Sequence[Measured], *, at: datetime) -> None:
-    """Evaluate the rules of the units that new readings belong to, and move their alerts.
+_ACTIVE: Final = """
+SELECT ARRAY(SELECT DISTINCT unit_id::text FROM alerts_rulestate WHERE organization_id = ANY (%s::uuid[]) AND active)
+"""
 
-    Call inside the transaction that stored them, before the sensors' newest values are updated, with the probes locked.
-    Unclaimed and retired probes, and readings older than their probe's newest, are history: they are judged by nobody.
+
+def ask_active(cursor: Any, organizations: Collection[UUID]) -> None:
+    """Ask which units of the organizations have something to remember; `active` takes the answer."""
+    cursor.execute(_ACTIVE, [list(organizations)])
+
+
+def active(cursor: Any) -> set[UUID]:
+    """The answer to `ask_active`. What another writer is just about to remember isn't in it: see `judge`."""
+    return {UUID(unit_id) for unit_id in cursor.fetchone()[0]}
+
+
+def judge(news: Rows, *, probes: Register, rulebook: Rulebook, known: Before, active: set[UUID], at: datetime) -> None:
+    """Evaluate the rules of the units that need it (Note [Envelopes] in watching.py), and move their alerts.
+
+    `news` are new readings, later than their probes' newest before this batch (Note [Late readings] in evaluation.py),
+    sorted by sensor; `known` is what was known before. Unclaimed and retired probes are judged by nobody.
+    Call inside the transaction that stores them, with the probes locked. A unit that another writer is just beginning
+    to remember is locked by it: whoever has a breach to add waits, and reads the state after that.
     """
-    by_unit = _group_by_unit(new)
-    if not by_unit:
+    if not len(news):
         return
-    places = _lock_units(by_unit)
-    tasks = _tasks(places, by_unit)
-    states = _lock_states([task.key for task in tasks])
+    starts = np.flatnonzero(np.concatenate([[True], news.sensor[1:] != news.sensor[:-1]]))
+    sensors = [probes.probe(sensor) for sensor in news.sensor[starts].tolist()]
+    rulebook.learn({probe.unit_id: probe.organization_id for probe in sensors if probe.is_watched and probe.unit_id})
+    lengths = np.diff(np.append(starts, len(news)))
+    outside = _outside(news, sensors, lengths, rulebook)
+    marked = np.logical_or.reduceat(outside, starts).tolist()
+    needed = {probe.unit_id for probe, is_marked in zip(sensors, marked, strict=True) if is_marked} | active
+    rows_of: dict[UUID, list[tuple[int, int]]] = defaultdict(list)
+    for probe, start, length in zip(sensors, starts.tolist(), lengths.tolist(), strict=True):
+        unit_id = probe.unit_id
+        if probe.is_watched and unit_id and unit_id in needed and rulebook.place(unit_id) is not None:
+            rows_of[unit_id].append((start, length))
+    if rows_of:
+        _judge_units(
+            {unit: Batch(_slices(news, slices), probes) for unit, slices in rows_of.items()}, rulebook, known, at
+        )
+
+
+def _outside(news: Rows, sensors: Sequence[Probe], lengths: Column, rulebook: Rulebook) -> Mask:
+    """Which readings lie outside the envelope of their unit."""
+    watched = [
+        rulebook.envelope(probe.unit_id) if probe.is_watched and probe.unit_id else UNWATCHED for probe in sensors
+    ]
+    limits = np.array(watched)
+    outside = np.zeros(len(news), dtype=np.bool_)
+    for number, metric in enumerate(METRICS):
+        low, high = limits[:, 2 * number], limits[:, 2 * number + 1]
+        if np.isinf(low).all() and np.isinf(high).all():
+            continue
+        values = news.metric(metric)
+        beyond = (values < np.repeat(low, lengths)) | (values > np.repeat(high, lengths))
+        outside |= beyond & (values != MISSING)
+    return outside
+
+
+def _slices(rows: Rows, slices: Sequence[tuple[int, int]]) -> Rows:
+    return rows.take(np.concatenate([np.arange(start, start + length) for start, length in slices]))
+
+
+def _judge_units(by_unit: dict[UUID, Batch], rulebook: Rulebook, known: Before, at: datetime) -> None:
+    watched = {unit_id: rulebook.watches(unit_id) for unit_id in sorted(by_unit)}
+    keys = {
+        (unit_id, watch.rule_id): lifecycle.cause_key(rule_id=watch.rule_id, unit_id=unit_id)
+        for unit_id, watches in watched.items()
+        for watch in watches
+    }
+    newest, states = _lock(list(watched), sorted(keys.values()), known)
+    tasks = [
+        Task(keys[unit_id, watch.rule_id], watch, place, points, newest[unit_id, watch.metric])
+        for unit_id, watches in watched.items()
+        if (place := rulebook.place(unit_id)) is not None
+        for watch in watches
+        if (points := by_unit[unit_id].points(watch.metric))
+    ]
+    # Critical ones first: an open critical silences the messages of the warning, in the same batch too.
+    tasks.sort(key=lambda task: not task.watch.is_critical)
     verdicts = [_evaluate(task, states.get(task.key)) for task in tasks if _matters(task, states)]
     for verdict in verdicts:
         if verdict.transitions:
@@ -93,78 +159,47 @@ def judge(new: Sequence[Measured], *, at: datetime) -> None:
     _keep([verdict for verdict in verdicts if verdict.after != verdict.before])
 
 
-def _group_by_unit(new: Sequence[Measured]) -> dict[UUID, Batch]:
-    by_unit: dict[UUID, list[Measured]] = defaultdict(list)
-    for item in new:
-        probe = item.probe
-        if probe.unit_id is None or probe.status == SensorStatus.RETIRED:
-            continue
-        if probe.is_news(item.sample.recorded_at):  # Note [Late readings] in evaluation.py
-            by_unit[probe.unit_id].append(item)
-    return {unit_id: Batch(items) for unit_id, items in by_unit.items()}
-
-
-_LOCK_UNITS = """
-SELECT id, organization_id, site_id, area_id, kind, default_rules FROM sensors_unit
-WHERE id = ANY (%s::uuid[]) AND deleted_at IS NULL
-ORDER BY id FOR NO KEY UPDATE
-"""
-
-
-def _lock_units(units: Collection[UUID]) -> list[Place]:
-    """Two writers with different sensors of one unit take turns."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK_UNITS, [array(units)])
-        return [Place(*row) for row in cursor.fetchall()]
-
-
-def _tasks(places: Sequence[Place], by_unit: dict[UUID, Batch]) -> list[Task]:
-    """Each rule in force with each unit in its scope; critical ones first.
-
-    An open critical silences the messages of the warning, in the same batch too.
-    """
-    rulebook = Rulebook(places)
-    others = _newest_of_units([place.unit_id for place in places])
-    tasks = []
-    for place in places:
-        for watch in rulebook.watching(place):
-            points = by_unit[place.unit_id].points(watch.metric)
-            if points:
-                key = lifecycle.cause_key(rule_id=watch.rule_id, unit_id=place.unit_id)
-                tasks.append(Task(key, watch, place, points, others[place.unit_id, watch.metric]))
-    tasks.sort(key=lambda task: not task.watch.is_critical)
-    return tasks
-
-
-_NEWEST_OF_UNITS = """
-SELECT unit_id, id, extract(epoch FROM last_reading_at)::float8,
-       temperature / 100.0::float8, humidity / 100.0::float8, battery::float8, signal::float8
+_LOCK_UNITS: Final = "SELECT FROM sensors_unit WHERE id = ANY (%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+_NEWEST: Final = """
+SELECT unit_id, id, (extract(epoch FROM last_reading_at) * 1000)::bigint, temperature, humidity, battery, signal
 FROM sensors_sensor
 WHERE unit_id = ANY (%s::uuid[]) AND retired_at IS NULL AND last_reading_at IS NOT NULL
 """
-
-
-def _newest_of_units(units: Sequence[UUID]) -> dict[tuple[UUID, str], Newest]:
-    """(unit, metric) -> the newest of its sensors before this batch: siblings count while they are fresh."""
-    newest: dict[tuple[UUID, str], Newest] = defaultdict(dict)
-    with connection.cursor() as cursor:
-        cursor.execute(_NEWEST_OF_UNITS, [array(units)])
-        for unit_id, sensor_id, seen, *values in cursor.fetchall():
-            for metric, value in zip(METRICS, values, strict=True):
-                if value is not None:
-                    newest[unit_id, metric][sensor_id] = (seen, value)
-    return newest
-
-
-_LOCK_STATES = """
+_LOCK_STATES: Final = """
 SELECT cause_key, state::text FROM alerts_rulestate WHERE cause_key = ANY (%s::text[]) ORDER BY cause_key FOR UPDATE
 """
 
 
-def _lock_states(keys: Sequence[str]) -> dict[str, State]:
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK_STATES, [array(keys)])
-        return {key: decode(msgspec.json.decode(state)) for key, state in cursor.fetchall()}
+def _lock(
+    units: Sequence[UUID], keys: Sequence[str], known: Before
+) -> tuple[dict[tuple[UUID, str], Newest], dict[str, State]]:
+    """The newest of each (unit, metric) before this batch, and the remembered states; in one way to the database.
+
+    Units first: two writers with different sensors of one unit take turns.
+    """
+    locking, sensors, states = (arrays.cursor(connection.connection) for _ in range(3))
+    with connection.connection.pipeline():
+        locking.execute(_LOCK_UNITS, [units])
+        sensors.execute(_NEWEST, [units])
+        states.execute(_LOCK_STATES, [keys])
+    remembered = {key: decode(msgspec.json.decode(state)) for key, state in states.fetchall()}
+    return _newest(sensors.fetchall(), known), remembered
+
+
+def _newest(rows: Sequence[Sequence[Any]], known: Before) -> dict[tuple[UUID, str], Newest]:
+    """Siblings count while they are fresh. Sensors of this batch have its values already: take those before it."""
+    newest: dict[tuple[UUID, str], Newest] = defaultdict(dict)
+    earlier = {sensor: position for position, sensor in enumerate(known.sensor.tolist())}
+    before = (known.temperature, known.humidity, known.battery, known.signal)
+    for unit_id, sensor, stored_ms, *stored in rows:
+        ms, values = stored_ms, stored
+        if sensor in earlier:
+            position = earlier[sensor]
+            ms, values = int(known.ms[position]), [int(column[position]) for column in before]
+        for metric, scale, value in zip(METRICS, SCALES, values, strict=True):
+            if ms != NEVER and value is not None and value != MISSING:
+                newest[unit_id, metric][sensor] = (ms / 1000, value / scale)
+    return newest
 
 
 def _matters(task: Task, states: dict[str, State]) -> bool:
@@ -202,9 +237,9 @@ def terms_of(rule: AlertRule) -> Terms:
 
 
 _KEEP = """
-INSERT INTO alerts_rulestate (id, organization_id, cause_key, rule_id, unit_id, state)
-SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::jsonb[])
-ON CONFLICT (cause_key) DO UPDATE SET state = excluded.state
+INSERT INTO alerts_rulestate (id, organization_id, cause_key, rule_id, unit_id, state, active)
+SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::jsonb[], %s::boolean[])
+ON CONFLICT (cause_key) DO UPDATE SET state = excluded.state, active = excluded.active
 """
 
 
@@ -213,15 +248,15 @@ def _keep(changed: Sequence[Verdict]) -> None:
     if not changed:
         return
     tasks = [verdict.task for verdict in changed]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _KEEP,
-            [
-                [uuid7() for _ in tasks],
-                [task.place.organization_id for task in tasks],
-                [task.key for task in tasks],
-                [task.watch.rule_id for task in tasks],
-                [task.place.unit_id for task in tasks],
-                [msgspec.json.encode(encode(verdict.after)).decode() for verdict in changed],
-            ],
-        )
+    arrays.cursor(connection.connection).execute(
+        _KEEP,
+        [
+            [uuid7() for _ in tasks],
+            [task.place.organization_id for task in tasks],
+            [task.key for task in tasks],
+            [task.watch.rule_id for task in tasks],
+            [task.place.unit_id for task in tasks],
+            [msgspec.json.encode(encode(verdict.after)).decode() for verdict in changed],
+            [not verdict.after.idle for verdict in changed],
+        ],
+    )

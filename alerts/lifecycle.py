@@ -127,8 +127,9 @@ def resolve(
         amount=amount,
     )
     if state is not None:
-        state.state = encode(resolved_by_hand(decode(state.state)))
-        state.save(update_fields=["state"])
+        after = resolved_by_hand(decode(state.state))
+        state.state, state.active = encode(after), not after.idle
+        state.save(update_fields=["state", "active"])
     _refresh_severity(alert)
     return alert
 

@@ -126,6 +126,9 @@ def database(variable: str) -> dict[str, Any]:
 
 
 DATABASES = {"default": database("DATABASE_URL")}
+# The ingest writer prepares its statements. Behind PgBouncer in transaction mode that needs release 1.21 with
+# max_prepared_statements above 0; before that, switch it off.
+DATABASE_PREPARES = env.bool("DATABASE_PREPARES", default=True)
 if env.str("TEST_DB_TEMPLATE", default=""):
     # A migrated template: dj-stripe's migrations alone take a minute.
     DATABASES["default"]["TEST"] = {"TEMPLATE": env.str("TEST_DB_TEMPLATE")}

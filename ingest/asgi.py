@@ -26,6 +26,7 @@ from ingest.authentication import Guesses, KeyCache, Sender
 from ingest.pipeline import Delivery, Outcome
 from ingest.samples import BadBody, Decoded
 from ingest.writer import Busy, Unavailable, Writer
+from organizations import secrets
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class IngestDoor:
         self._writer = Writer()
         self._keys = KeyCache()
         self._guesses = Guesses()
+        self._pending: dict[str, asyncio.Future[Sender | None]] = {}
         self._looking_up = ThreadPoolExecutor(1, thread_name_prefix="ingest-keys")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,7 +114,7 @@ class IngestDoor:
         _check_type(headers)
         body = _inflate(headers, await _read(headers, receive))
         decoded = _decode(adapter, body, at=timezone.now())
-        if not decoded.samples and not decoded.rejected:
+        if not decoded.count:
             return Outcome(rejected=decoded.rejected)
         return await self._writer.write(Delivery(sender, decoded, form))
 
@@ -124,8 +126,10 @@ class IngestDoor:
             raise Refusal(401, "not_authenticated", "Send Authorization: Bearer <key>.", WWW_Authenticate=challenge)
         known, sender = self._keys.get(secret)
         if not known:
-            loop = asyncio.get_running_loop()
-            sender = await loop.run_in_executor(self._looking_up, _look_up, self._keys, secret)
+            # Shielded: a client that leaves doesn't take the others' look-up with it.
+            sender = await asyncio.shield(self._look_up(secret))
+        elif self._keys.is_ageing(secret):
+            self._look_up(secret)  # meanwhile what is remembered holds: nobody waits for a look-up every few seconds
         if sender is None:
             wait = 0 if known else self._guesses.count(address)
             if wait:
@@ -136,6 +140,21 @@ class IngestDoor:
         if not sender.may_ingest:
             raise Refusal(403, "permission_denied", "This key may not send readings: it lacks the scope ingest.")
         return sender
+
+    def _look_up(self, secret: str) -> asyncio.Future[Sender | None]:
+        """One look-up of a key at a time, however many requests wait for it."""
+        digest = secrets.digest(secret)
+        found = self._pending.get(digest)
+        if found is None:
+            loop = asyncio.get_running_loop()
+            found = self._pending[digest] = loop.run_in_executor(self._looking_up, _look_up, self._keys, secret)
+            found.add_done_callback(lambda done: self._looked_up(digest, done))
+        return found
+
+    def _looked_up(self, digest: str, done: asyncio.Future[Sender | None]) -> None:
+        self._pending.pop(digest, None)
+        if not done.cancelled():
+            done.exception()  # whoever waits is told; whoever only refreshed has what it needs
 
 
 def _look_up(keys: KeyCache, secret: str) -> Sender | None:
@@ -222,12 +241,11 @@ async def _refuse(send: Send, refusal: Refusal, request_id: str) -> None:
 async def _answer(
     send: Send, status: int, body: bytes, request_id: str, *, content_type: str = "application/json", **headers: str
 ) -> None:
-    pairs = {"content-type": content_type, "content-length": str(len(body)), "x-request-id": request_id, **headers}
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs.items()],
-        }
-    )
+    pairs = [
+        (b"content-type", content_type.encode()),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-request-id", request_id.encode()),
+    ]
+    pairs += [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
     await send({"type": "http.response.body", "body": body})

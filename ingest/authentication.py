@@ -45,6 +45,11 @@ class KeyCache:
             return False, None
         return True, entry[1]
 
+    def is_ageing(self, secret: str) -> bool:
+        """Whether it is time to look a known key up again, while what is remembered may still be used."""
+        entry = self._remembered.get(secrets.digest(secret))
+        return entry is not None and entry[0] - time.monotonic() < REMEMBERED_S / 2
+
     def look_up(self, secret: str) -> Sender | None:
         """Ask the database and remember. Blocks: call it in a thread. Opens its own transaction."""
         digest = secrets.digest(secret)

@@ -7,46 +7,36 @@ from datetime import datetime
 import msgspec
 from django.conf import settings
 
-from ingest.samples import BadBody, Candidate, Decoded, validate
+from ingest.samples import BadBody, Candidate, Decoded, LooseBody
 
 
 class _Body(msgspec.Struct, gc=False):
     readings: list[Candidate]
 
 
-class _LooseBody(msgspec.Struct, gc=False):
-    readings: list[msgspec.Raw]
-
-
 # The strict decoder does a whole request at once; only a request with a broken reading is taken apart.
 _strict = msgspec.json.Decoder(_Body)
-_loose = msgspec.json.Decoder(_LooseBody)
+_loose = msgspec.json.Decoder(LooseBody)
 _one = msgspec.json.Decoder(Candidate)
 
 
 def decode(body: bytes, *, at: datetime) -> Decoded:
-    """Readings of a request, each judged by itself.
+    """Readings of a request; those that can't be read are refused, each by itself. `at` isn't needed here.
 
     Raises BadBody for what isn't JSON (400, NaN and Infinity included), for another shape (400), and for more readings
     than one request may have (413).
     """
-    decoded = Decoded()
     try:
-        candidates = list(enumerate(_strict.decode(body).readings))
+        decoded = Decoded(_strict.decode(body).readings, body=body)
     except msgspec.ValidationError:
-        candidates = _each(body, decoded)
+        return _each(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadBody(400, "malformed_json", f"The body isn't valid JSON: {error}") from error
-    _limit(len(candidates) + len(decoded.rejected))
-    validate(candidates, at=at, into=decoded)
-    if decoded.rejected:
-        sent = _loose.decode(body).readings
-        decoded.sent = {rejection.index: bytes(sent[rejection.index]) for rejection in decoded.rejected}
-    decoded.rejected.sort(key=lambda rejection: rejection.index)
+    _limit(decoded.count)
     return decoded
 
 
-def _each(body: bytes, decoded: Decoded) -> list[tuple[int, Candidate]]:
+def _each(body: bytes) -> Decoded:
     try:
         readings = _loose.decode(body).readings
     except msgspec.ValidationError as error:
@@ -54,13 +44,15 @@ def _each(body: bytes, decoded: Decoded) -> list[tuple[int, Candidate]]:
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadBody(400, "malformed_json", f"The body isn't valid JSON: {error}") from error
     _limit(len(readings))
-    candidates = []
+    decoded = Decoded(indexes=(indexes := []), body=body)
     for index, raw in enumerate(readings):
         try:
-            candidates.append((index, _one.decode(raw)))
+            decoded.candidates.append(_one.decode(raw))
         except (msgspec.DecodeError, RecursionError) as error:
             decoded.refuse(index, "invalid", str(error))
-    return candidates
+        else:
+            indexes.append(index)
+    return decoded
 
 
 def _limit(count: int) -> None:

@@ -1,37 +1,43 @@
-"""The journey of a reading, on one page: store, judge, keep the newest, commit. Then the writer answers.
+"""The journey of a reading, on one page: claim, lock, compare, judge, store, commit. Then the writer answers.
 
 Several requests, of several organizations, share one transaction (group commit). Either all of it is committed or
-nothing: the writer takes a failed batch apart until the poison is alone.
+nothing: the writer takes a failed batch apart until the poison is alone. Nothing here looks at readings one by one;
+`Batch` holds them as columns.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
-from alerts import judging
-from freshtrack.times import rfc3339
+import numpy as np
+from django.db import connection
+
+from alerts import judging, watching
+from alerts.watching import Rulebook
+from freshtrack import arrays
 from ingest import quarantine
 from ingest.authentication import Sender
+from ingest.batches import Batch
+from ingest.columns import CONFLICT
 from ingest.quarantine import Refused
-from ingest.samples import POWER_ON_VALUE, Decoded, Rejection, spelled
-from organizations import events
+from ingest.samples import Decoded, Rejection
+from ingest.telling import publish_readings
+from organizations.staleness import Feed
 from organizations.tenancy import Origin, acting_as_system
 from sensors import recording
-from sensors.recording import Measured, Probe, ProbeName, measure
+from sensors.recording import Before, Sorted, Verdicts
+from sensors.register import Register
 from sensors.tasks import publish_device
-
-_POWER_ON_LOOKS_BACK: Final = timedelta(hours=1)
-_POWER_ON_BELOW: Final = 60.0
 
 
 @dataclass
 class Delivery:
-    """One request on its way: who sent it and what was in it."""
+    """One request on its way: who sent it, what was in it, and to which address it came."""
 
     sender: Sender
     decoded: Decoded
@@ -47,12 +53,44 @@ class Outcome:
     rejected: list[Rejection] = field(default_factory=list)
 
 
+class Memory:
+    """What one writer remembers between batches. Note [Caches] in organizations/staleness.py."""
+
+    def __init__(self) -> None:
+        self.register = Register()
+        self.rulebook = Rulebook()
+        self.feed = Feed(["sensor", *watching.ENTITIES])
+
+    def forget(self, organizations: set[UUID]) -> None:
+        """Something of theirs changed."""
+        self.register.forget(organizations)
+        self.rulebook.forget(organizations)
+
+
+class _Memories(threading.local):
+    """One for each thread: what one of them learns in its transaction mustn't hide a change from another."""
+
+    def __init__(self) -> None:
+        self.memory = Memory()
+
+
+_memories: Final = _Memories()
+
+
 def store(deliveries: Sequence[Delivery], *, at: datetime) -> list[Outcome]:
     """Store the readings of several requests and judge them, in one transaction of its own.
 
     What is refused is kept for inspection. May be repeated: what is stored already is counted as duplicate. `at` is the
     server's time of receipt.
     """
+    try:
+        return _store_and_keep(deliveries, at=at)
+    except recording.ProbesVanished:
+        # Remembered, and purged meanwhile with its organization. Nothing is remembered now.
+        return _store_and_keep(deliveries, at=at)
+
+
+def _store_and_keep(deliveries: Sequence[Delivery], *, at: datetime) -> list[Outcome]:
     with acting_as_system("ingest writer", origin=Origin(via="ingest")):
         outcomes = store_within(deliveries, at=at)
         quarantine.keep(_refused(deliveries, outcomes), at=at)
@@ -64,165 +102,93 @@ def store_within(deliveries: Sequence[Delivery], *, at: datetime) -> list[Outcom
 
     Inside one of a member who is restricted to some sites, all probes must be at these.
     """
-    outcomes = [Outcome(rejected=list(delivery.decoded.rejected)) for delivery in deliveries]
-    probes = recording.lock_probes(_names(deliveries), at=at)
-    measured, owners = _measured(deliveries, probes, outcomes)
-    numbers = {delivery.sender.organization_id: delivery.sender.number for delivery in deliveries}
+    try:
+        return _store(deliveries, memory=_memories.memory, at=at)
+    except BaseException:
+        # What was learnt in a transaction that isn't committed may never have been.
+        _memories.memory = Memory()
+        raise
 
-    recorded = recording.record(measured, numbers=numbers, at=at)
-    judging.judge(recorded.new, at=at)
-    _publish_readings(recorded.new)
-    changes = recording.keep_newest(recorded.new, faults=_faults(deliveries, probes), at=at)
 
-    _count(outcomes, owners, measured, recorded)
-    for probe, status in changes:
+def _store(deliveries: Sequence[Delivery], *, memory: Memory, at: datetime) -> list[Outcome]:
+    cursor = arrays.cursor(connection.connection)
+    memory.register.make_room()
+    batch = Batch([(delivery.sender, delivery.decoded) for delivery in deliveries], register=memory.register, at=at)
+    batch.doubt_power_on_values(cursor)
+
+    ordered = recording.sort(batch.rows())
+    known, active = _lock(batch, ordered, cursor=cursor, memory=memory, at=at)
+    verdicts = recording.compare(cursor, ordered, known)
+    judging.judge(
+        ordered.rows.take(verdicts.is_news),
+        probes=memory.register,
+        rulebook=memory.rulebook,
+        known=known,
+        active=active,
+        at=at,
+    )
+    new = ordered.rows.take(verdicts.is_new)
+    recording.store(cursor, new, numbers=batch.numbers_of(new.sensor), at=at)
+    _tell_screens(batch, ordered, known, verdicts, cursor=cursor)
+    return _outcomes(deliveries, batch, ordered, verdicts)
+
+
+def _lock(batch: Batch, ordered: Sorted, *, cursor: Any, memory: Memory, at: datetime) -> tuple[Before, set[UUID]]:
+    """Lock the probes, then see what changed meanwhile: three questions in one way to the database and back."""
+    others = [arrays.cursor(connection.connection) for _ in range(2)]
+    with connection.connection.pipeline():
+        recording.keep_newest(cursor, ordered, at=at, also=batch.faulty.sensor)
+        memory.feed.ask(others[0])
+        judging.ask_active(others[1], batch.organizations)
+    known, active = recording.before(cursor), judging.active(others[1])
+    stale = memory.feed.answer(others[0])
+    wanted = np.union1d(ordered.rows.sensor[ordered.starts], batch.faulty.sensor)
+    if len(known.sensor) != len(wanted):
+        raise recording.ProbesVanished
+    if stale:
+        memory.forget(stale)
+        memory.register.learn_anew(sensor for sensor in wanted.tolist() if not memory.register.knows(sensor))
+    return known, active
+
+
+def _tell_screens(batch: Batch, ordered: Sorted, known: Before, verdicts: Verdicts, *, cursor: Any) -> None:
+    """Newest values, and devices that came back or can't measure. What is late changes no tile: charts fetch it."""
+    publish_readings(ordered.rows.take(verdicts.is_news), probes=batch.register)
+    changed = dict(zip(known.changed.tolist(), known.statuses, strict=True))
+    if len(batch.faulty.sensor):
+        faulty = recording.mark_faults(cursor, batch.faulty.sensor, batch.faulty.ms)
+        changed |= dict.fromkeys(faulty, "fault")
+    for sensor, status in changed.items():
+        probe = batch.register.probe(sensor)
         publish_device(probe.organization_id, probe.public_id, probe.unit_id, probe.site_id, status)
+
+
+def _outcomes(deliveries: Sequence[Delivery], batch: Batch, ordered: Sorted, verdicts: Verdicts) -> list[Outcome]:
+    places = batch.good[ordered.order]
+    owners = batch.owners[places]
+    accepted = np.bincount(owners[verdicts.is_new], minlength=len(deliveries)).tolist()
+    duplicates = np.bincount(owners[verdicts.is_duplicate], minlength=len(deliveries)).tolist()
+    outcomes = [
+        Outcome(accepted[number], duplicates[number], list(delivery.decoded.rejected))
+        for number, delivery in enumerate(deliveries)
+    ]
+    batch.codes[places[verdicts.is_conflict]] = CONFLICT
+    refused = np.flatnonzero(batch.codes)
+    for place, owner in zip(refused.tolist(), batch.owners[refused].tolist(), strict=True):
+        outcomes[owner].rejected.append(batch.rejection(place))
+    for owner in set(batch.owners[refused].tolist()):
+        outcomes[owner].rejected.sort(key=lambda rejection: rejection.index)
     return outcomes
 
 
 def _refused(deliveries: Sequence[Delivery], outcomes: Sequence[Outcome]) -> list[Refused]:
-    return [
-        Refused(
-            delivery.sender.organization_id,
-            delivery.sender.key_id,
-            delivery.format,
-            rejection.code,
-            rejection.detail,
-            _sent(delivery.decoded, rejection.index),
-        )
-        for delivery, outcome in zip(deliveries, outcomes, strict=True)
-        for rejection in outcome.rejected
-    ]
-
-
-def _sent(decoded: Decoded, index: int) -> bytes:
-    """What was refused after it was decoded is spelled anew."""
-    if index in decoded.sent:
-        return decoded.sent[index]
-    s = decoded.samples[bisect_left(decoded.indexes, index)]
-    values = {"temperature": s.temperature, "humidity": s.humidity, "battery": s.battery, "signal": s.signal}
-    return spelled(s.serial, s.channel, s.recorded_at, **values, door_open=s.door_open)
-
-
-def _names(deliveries: Sequence[Delivery]) -> set[ProbeName]:
-    names = set()
-    for delivery in deliveries:
-        organization_id = delivery.sender.organization_id
-        names |= {ProbeName(organization_id, s.serial, s.channel) for s in delivery.decoded.samples}
-        names |= {ProbeName(organization_id, f.serial, f.channel) for f in delivery.decoded.faults}
-    return names
-
-
-def _measured(
-    deliveries: Sequence[Delivery], probes: dict[ProbeName, Probe], outcomes: Sequence[Outcome]
-) -> tuple[list[Measured], list[tuple[int, int]]]:
-    """All samples with their probes, and for each the request and the position it came from."""
-    measured: list[Measured] = []
-    owners: list[tuple[int, int]] = []
-    for number, delivery in enumerate(deliveries):
-        organization_id, decoded = delivery.sender.organization_id, delivery.decoded
-        suspects = any(sample.temperature == POWER_ON_VALUE for sample in decoded.samples)
-        doubted = _power_on_values(delivery, probes) if suspects else set()
-        for index, sample in zip(decoded.indexes, decoded.samples, strict=True):
-            if index in doubted:
-                outcomes[number].rejected.append(
-                    Rejection(index, "sensor_fault", "85 after a reading below 60 is a probe that just powered on.")
-                )
-                continue
-            measured.append(measure(probes[ProbeName(organization_id, sample.serial, sample.channel)], sample))
-            owners.append((number, index))
-    return measured, owners
-
-
-def _power_on_values(delivery: Delivery, probes: dict[ProbeName, Probe]) -> set[int]:
-    """Positions of 85 °C that follow, within an hour, a reading of the same probe below 60 °C."""
-    doubted: set[int] = set()
-    previous: dict[ProbeName, tuple[datetime, float]] = {}
-    decoded = delivery.decoded
-    for index, sample in sorted(
-        zip(decoded.indexes, decoded.samples, strict=True), key=lambda pair: pair[1].recorded_at
-    ):
-        if sample.temperature is None:
-            continue
-        name = ProbeName(delivery.sender.organization_id, sample.serial, sample.channel)
-        before = previous.get(name) or _newest(probes[name], before=sample.recorded_at)
-        if (
-            sample.temperature == POWER_ON_VALUE
-            and before is not None
-            and before[1] < _POWER_ON_BELOW
-            and sample.recorded_at - before[0] <= _POWER_ON_LOOKS_BACK
-        ):
-            doubted.add(index)
-        else:
-            previous[name] = (sample.recorded_at, sample.temperature)
-    return doubted
-
-
-def _newest(probe: Probe, *, before: datetime) -> tuple[datetime, float] | None:
-    if probe.last_reading_at is None or probe.temperature is None or probe.last_reading_at >= before:
-        return None
-    return probe.last_reading_at, probe.temperature
-
-
-def _faults(deliveries: Sequence[Delivery], probes: dict[ProbeName, Probe]) -> dict[int, tuple[Probe, datetime]]:
-    """Probes that can't measure, each with the time of its newest fault value."""
-    faults: dict[int, tuple[Probe, datetime]] = {}
-    for delivery in deliveries:
-        for fault in delivery.decoded.faults:
-            probe = probes[ProbeName(delivery.sender.organization_id, fault.serial, fault.channel)]
-            earlier = faults.get(probe.id)
-            if earlier is None or earlier[1] < fault.recorded_at:
-                faults[probe.id] = (probe, fault.recorded_at)
-    return faults
-
-
-def _count(
-    outcomes: Sequence[Outcome],
-    owners: Sequence[tuple[int, int]],
-    measured: Sequence[Measured],
-    recorded: recording.Recorded,
-) -> None:
-    for number, _ in owners:
-        outcomes[number].accepted += 1
-    for position in recorded.duplicates:
-        outcome = outcomes[owners[position][0]]
-        outcome.accepted -= 1
-        outcome.duplicates += 1
-    for position in recorded.conflicts:
-        number, index = owners[position]
-        outcomes[number].accepted -= 1
-        moment = rfc3339(measured[position].sample.recorded_at)
-        outcomes[number].rejected.append(
-            Rejection(index, "conflict", f"Another value of this sensor is stored for {moment}.")
-        )
-    for outcome in outcomes:
-        outcome.rejected.sort(key=lambda rejection: rejection.index)
-
-
-def _publish_readings(new: Sequence[Measured]) -> None:
-    """One event per organization with the newest values of each probe; screens show these, charts add them."""
-    batches: dict[UUID, list[events.Event]] = {}
-    places: dict[int, dict[str, str]] = {}
-    for item in new:
-        probe, sample = item.probe, item.sample
-        if probe.unit_id is None or (sample.temperature is None and sample.humidity is None):
-            continue
-        if not probe.is_news(sample.recorded_at):
-            continue  # late: a chart that shows that time fetches it, a tile doesn't go back
-        place = places.get(probe.id)
-        if place is None:
-            place = places[probe.id] = {
-                "unit": str(probe.unit_id),
-                "sensor": str(probe.public_id),
-                "site": str(probe.site_id),
-            }
-        batches.setdefault(probe.organization_id, []).append(
-            {
-                **place,
-                "recorded_at": rfc3339(sample.recorded_at),
-                "temperature": sample.temperature,
-                "humidity": sample.humidity,
-            }
-        )
-    for organization_id, batch in batches.items():
-        events.publish(organization_id, {"type": "readings", "batch": batch})
+    refused = []
+    for delivery, outcome in zip(deliveries, outcomes, strict=True):
+        sender, decoded = delivery.sender, delivery.decoded
+        if outcome.rejected:
+            payloads = decoded.as_sent([rejection.index for rejection in outcome.rejected])
+            refused += [
+                Refused(sender.organization_id, sender.key_id, delivery.format, one.code, one.detail, payload)
+                for one, payload in zip(outcome.rejected, payloads, strict=True)
+            ]
+    return refused

@@ -21,7 +21,7 @@ import msgspec
 
 from ingest.measurements import Extracted, Measurement, extract, extract_normalized
 from ingest.measurements.values import number, rfc3339
-from ingest.samples import BadBody, Candidate, Decoded, spelled, validate
+from ingest.samples import BadBody, Candidate, Decoded, spelled
 
 LONGEST_SERIAL: Final = 64
 MOST_GATEWAYS: Final = 200
@@ -59,8 +59,8 @@ def decode(body: bytes, *, at: datetime) -> Decoded:
         else:
             candidates.append((index, _candidate(measurement, serial=serial, received=received)))
     _add_health((candidate for _, candidate in candidates), battery=_battery(uplink, extracted), signal=_signal(uplink))
-    validate(candidates, at=at, into=decoded)
-    decoded.rejected.sort(key=lambda rejection: rejection.index)
+    decoded.indexes = [index for index, _ in candidates]
+    decoded.candidates = [candidate for _, candidate in candidates]
     for rejection in decoded.rejected:
         refused = extracted.measurements[rejection.index]
         decoded.sent[rejection.index] = _spelled(refused, serial=serial, received=received)

@@ -1,7 +1,8 @@
-"""Group commit: what arrives while a transaction is in flight goes into the next one, together.
+"""Group commit: what arrives while transactions are in flight goes into the next one, together.
 
-No timer, so an idle server adds no latency; the busier it is, the more requests share one commit. Nobody is answered
-before the commit. A batch that fails is split until the poison is alone, so one bad request costs nobody else anything.
+No timer, so an idle server adds no latency; the busier it is, the more requests share one commit. Two transactions may
+be in flight: one is made ready while PostgreSQL works on the other. Nobody is answered before the commit. A batch that
+fails is split until the poison is alone, so one bad request costs nobody else anything.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ logger = logging.getLogger(__name__)
 
 # Readings in one transaction: beyond this a bigger batch gains nothing and everybody waits longer.
 MOST_AT_ONCE: Final = 5_000
+# Transactions in flight: more would only wait for each other.
+WRITERS: Final = 2
+# Times that a statement is executed before it is prepared; after that PostgreSQL needn't plan it any more.
+_PREPARED_AFTER: Final = 3
 
 
 class Busy(Exception):
@@ -36,13 +41,13 @@ class Unavailable(Exception):
 
 
 class Writer:
-    """One a process, of the event loop that first uses it; speaks to the database in one thread of its own."""
+    """One a process, of the event loop that first uses it; speaks to the database in threads of its own."""
 
     def __init__(self) -> None:
         self._queue: deque[tuple[Delivery, asyncio.Future[Outcome]]] = deque()
         self._queued = 0
-        self._task: asyncio.Task[None] | None = None
-        self._storing = ThreadPoolExecutor(1, thread_name_prefix="ingest-writer")
+        self._working: set[asyncio.Task[None]] = set()
+        self._idle = [ThreadPoolExecutor(1, thread_name_prefix=f"ingest-writer-{n}") for n in range(WRITERS)]
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="ingest-aside")
         self._following: set[asyncio.Task[None]] = set()
 
@@ -51,45 +56,52 @@ class Writer:
 
         Raises Busy when the queue is full, Unavailable when the database doesn't answer: both store nothing.
         """
-        size = len(delivery.decoded.samples) + len(delivery.decoded.faults)
+        size = delivery.decoded.count
         if self._queued + size > settings.INGEST_QUEUE_READINGS:
             raise Busy
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._queue.append((delivery, future))
         self._queued += size
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._work())
+        if self._idle:
+            task = asyncio.create_task(self._work(self._idle.pop()))
+            self._working.add(task)
+            task.add_done_callback(self._working.discard)
         return await future
 
     async def close(self) -> None:
         """Store what was taken in, then give the connection back. The door must be shut already."""
-        if self._task is not None:
-            await self._task
+        while self._working:
+            await asyncio.wait(self._working)
         loop = asyncio.get_running_loop()
-        for executor in (self._storing, self._aside):
+        for executor in (*self._idle, self._aside):
             await loop.run_in_executor(executor, _give_back_connection)
             executor.shutdown()
 
-    async def _work(self) -> None:
-        while self._queue:
-            batch = self._take()
-            await self._store([delivery for delivery, _ in batch], [future for _, future in batch])
+    async def _work(self, thread: ThreadPoolExecutor) -> None:
+        try:
+            while self._queue:
+                batch = self._take()
+                await self._store(thread, [delivery for delivery, _ in batch], [future for _, future in batch])
+        finally:
+            self._idle.append(thread)
 
     def _take(self) -> list[tuple[Delivery, asyncio.Future[Outcome]]]:
         batch: list[tuple[Delivery, asyncio.Future[Outcome]]] = []
         size = 0
         while self._queue and (not batch or size < MOST_AT_ONCE):
             delivery, future = self._queue.popleft()
-            count = len(delivery.decoded.samples) + len(delivery.decoded.faults)
+            count = delivery.decoded.count
             self._queued -= count
             size += count
             batch.append((delivery, future))
         return batch
 
-    async def _store(self, deliveries: Sequence[Delivery], futures: Sequence[asyncio.Future[Outcome]]) -> None:
+    async def _store(
+        self, thread: ThreadPoolExecutor, deliveries: Sequence[Delivery], futures: Sequence[asyncio.Future[Outcome]]
+    ) -> None:
         loop = asyncio.get_running_loop()
         try:
-            outcomes, afterwards = await loop.run_in_executor(self._storing, _store, deliveries)
+            outcomes, afterwards = await loop.run_in_executor(thread, _store, deliveries)
         except (OperationalError, InterfaceError) as error:
             logger.warning("readings were not stored: %s", error)
             for future in futures:
@@ -100,8 +112,8 @@ class Writer:
                 _fail(futures[0], error)
                 return
             half = len(deliveries) // 2
-            await self._store(deliveries[:half], futures[:half])
-            await self._store(deliveries[half:], futures[half:])
+            await self._store(thread, deliveries[:half], futures[:half])
+            await self._store(thread, deliveries[half:], futures[half:])
         else:
             for future, outcome in zip(futures, outcomes, strict=True):
                 if not future.done():
@@ -122,6 +134,8 @@ def _store(deliveries: Sequence[Delivery]) -> tuple[list[Outcome], events.Afterw
     """In the writer's thread."""
     if connection.connection is not None and connection.connection.closed:
         connection.close()
+    connection.ensure_connection()
+    connection.connection.prepare_threshold = _PREPARED_AFTER if settings.DATABASE_PREPARES else None
     with events.collecting() as afterwards:
         try:
             outcomes = pipeline.store(deliveries, at=timezone.now())

@@ -1,351 +1,297 @@
 """Storing what was measured: skip repeats, refuse contradictions, keep the newest values on the sensor.
 
-Everything here is set-based: a batch of ten thousand readings costs a handful of statements. Probes are locked in the
-order of their id before anything is read or written, so two writers take turns and repeats can be told from conflicts
-without a race.
+Everything here works on columns: a batch of five thousand readings is a dozen arrays in memory and three statements.
+Probes are locked in the order of their id before anything else is read, so two writers take turns and repeats can be
+told from conflicts without a race.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Final, NamedTuple
-from uuid import UUID
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
 
-import msgspec
-from django.db import connection
-from uuid_utils.compat import uuid7
+import numpy as np
+from numpy.typing import NDArray
 
-from sensors import summaries
-from sensors.fields import centi
-from sensors.models import Sensor, SensorStatus
+from freshtrack.arrays import MISSING, NEVER, int2s, int4s, moments
+from sensors.summaries import note_arrivals
 
-# A device may pause for this long before its readings count as interrupted (contract: "Meaning").
-MIN_GAP: Final = timedelta(minutes=15)
-GAP_INTERVALS: Final = 3
+Column = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
+HOUR_MS: Final = 3_600_000
 
-class Sample(msgspec.Struct, frozen=True, gc=False):
-    """One validated measurement on its way in: °C, % RH, %, dBm; `recorded_at` in UTC, cut to milliseconds."""
-
-    serial: str
-    channel: str
-    recorded_at: datetime
-    temperature: float | None = None
-    humidity: float | None = None
-    battery: int | None = None
-    signal: int | None = None
-    door_open: bool | None = None
+# In the order of the columns of the tables. As stored: hundredths of °C and % RH, %, dBm; door 1 open, 0 closed.
+METRICS: Final = ("temperature", "humidity", "battery", "signal", "door")
+# What a duplicate must repeat; battery and signal are of the moment when it was sent.
+_COMPARED: Final = ("temperature", "humidity", "door")
 
 
-_VALUES: Final = ("temperature", "humidity", "battery", "signal", "door_open")
+class ProbesVanished(Exception):
+    """Some of the probes don't exist any more."""
 
 
-class ProbeName(NamedTuple):
-    """How the outside names a probe."""
+@dataclass(slots=True)
+class Rows:
+    """Measurements as columns of equal length: sensor ids, milliseconds since 1970, values as stored or MISSING."""
 
-    organization_id: UUID
-    serial: str
-    channel: str
+    sensor: Column
+    ms: Column
+    temperature: Column
+    humidity: Column
+    battery: Column
+    signal: Column
+    door: Column
 
+    def __len__(self) -> int:
+        return len(self.sensor)
 
-@dataclass(slots=True, eq=False)
-class Probe:
-    """A sensor as recording and evaluation need it, with its newest values before this batch."""
+    def take(self, which: Mask | Column) -> Rows:
+        """Some of them, or all in another order."""
+        return Rows(
+            self.sensor[which],
+            self.ms[which],
+            self.temperature[which],
+            self.humidity[which],
+            self.battery[which],
+            self.signal[which],
+            self.door[which],
+        )
 
-    id: int
-    public_id: UUID
-    organization_id: UUID
-    serial: str
-    channel: str
-    unit_id: UUID | None
-    site_id: UUID | None
-    status: str
-    expected_interval_s: int
-    last_reading_at: datetime | None
-    temperature: float | None
-    humidity: float | None
-    battery: int | None
-    signal: int | None
-    # The longest pause between two readings that still counts as watched time.
-    gap_s: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.gap_s = max(MIN_GAP.total_seconds(), float(GAP_INTERVALS * self.expected_interval_s))
-
-    def is_news(self, moment: datetime) -> bool:
-        """Whether it is later than everything that this probe has measured before this batch."""
-        return self.last_reading_at is None or moment > self.last_reading_at
+    def metric(self, name: str) -> Column:
+        """The column of one of METRICS."""
+        column: Column = getattr(self, name)
+        return column
 
 
-class Packed(NamedTuple):
-    """Values as stored, and as a duplicate must repeat them: hundredths of °C and % RH; door 1 open, 0 closed."""
+class Sorted(NamedTuple):
+    """Rows by sensor and time, the first of equal ones first."""
 
-    temperature: int | None
-    humidity: int | None
-    door: int | None
-
-
-class Measured(msgspec.Struct, gc=False):
-    """One sample of a known probe, on its way into the table."""
-
-    probe: Probe
-    sample: Sample
-    moment: float  # recorded_at in seconds since 1970
-    packed: Packed
+    rows: Rows
+    order: Column  # where each row stood before
+    starts: Column  # where each sensor's rows begin
+    repeats: Mask  # rows with the same sensor and time as the one before
 
 
-def measure(probe: Probe, sample: Sample) -> Measured:
-    """The sample with the values that will be stored, so that everything after judges those."""
-    packed = Packed(_packed(sample.temperature), _packed(sample.humidity), _flag(sample.door_open))
-    return Measured(probe, sample, sample.recorded_at.timestamp(), packed)
+def sort(rows: Rows) -> Sorted:
+    """Neighbours in the batch become neighbours in the index, and repeats neighbours of what they repeat."""
+    order = np.lexsort((rows.ms, rows.sensor))
+    ordered = rows.take(order)
+    is_first = np.ones(len(rows), dtype=np.bool_)
+    is_first[1:] = ordered.sensor[1:] != ordered.sensor[:-1]
+    repeats = np.zeros(len(rows), dtype=np.bool_)
+    repeats[1:] = ~is_first[1:] & (ordered.ms[1:] == ordered.ms[:-1])
+    return Sorted(ordered, order, np.flatnonzero(is_first), repeats)
 
 
-@dataclass
-class Recorded:
-    """What became of a batch. Positions are those of the list given to `record`."""
+class Before(NamedTuple):
+    """What was known of the locked probes before this batch: columns in the order of their ids."""
 
-    new: list[Measured] = field(default_factory=list)
-    duplicates: list[int] = field(default_factory=list)
-    conflicts: list[int] = field(default_factory=list)
+    sensor: Column
+    ms: Column  # of the newest reading; NEVER: none
+    temperature: Column
+    humidity: Column
+    battery: Column
+    signal: Column
+    changed: Column  # whose status this batch changed
+    statuses: list[str]  # to what
+
+    def at(self, sensors: Column) -> Column:
+        """Positions of these sensors. They must be among them."""
+        return np.searchsorted(self.sensor, sensors)
 
 
-_PROBES = """
-SELECT s.id, s.public_id, s.organization_id, s.serial, s.channel, s.unit_id, s.site_id, s.status,
-       s.expected_interval_s, s.last_reading_at, s.temperature / 100.0::float8, s.humidity / 100.0::float8,
-       s.battery, s.signal
-FROM sensors_sensor s
-JOIN unnest(%s::uuid[], %s::text[], %s::text[]) AS wanted (organization_id, serial, channel)
-  ON s.organization_id = wanted.organization_id AND s.serial = wanted.serial AND s.channel = wanted.channel
-ORDER BY s.id FOR NO KEY UPDATE OF s
+# The newest values go to the sensor in the statement that locks it: one way to the database instead of two. Nothing
+# later than a probe's newest reading can be stored already, so this needn't wait until repeats have been told apart.
+_KEEP_NEWEST: Final = """
+WITH wanted AS (
+  SELECT * FROM unnest(%s::integer[], %s::timestamptz[], %s::smallint[], %s::smallint[], %s::smallint[], %s::smallint[],
+                       %s::smallint[]) AS wanted (id, at, temperature, humidity, battery, signal, door)
+), locked AS MATERIALIZED (
+  SELECT s.id, s.last_reading_at, s.temperature, s.humidity, s.battery, s.signal, s.status
+  FROM wanted JOIN sensors_sensor s USING (id)
+  ORDER BY s.id FOR NO KEY UPDATE OF s
+), kept AS (
+  UPDATE sensors_sensor s SET
+    last_reading_at = w.at, last_received_at = %s,
+    status = CASE WHEN l.status IN ('unclaimed', 'retired') THEN l.status
+                  WHEN %s - w.at <= s.expected_interval_s * interval '3 seconds' THEN 'online' ELSE 'offline' END,
+    temperature = coalesce(w.temperature, s.temperature), humidity = coalesce(w.humidity, s.humidity),
+    battery = coalesce(w.battery, s.battery), signal = coalesce(w.signal, s.signal),
+    door_open = coalesce(w.door = 1, s.door_open)
+  FROM locked l JOIN wanted w ON w.id = l.id
+  WHERE s.id = l.id AND w.at > coalesce(l.last_reading_at, '-infinity')
+  RETURNING s.id, s.status, l.status AS status_before
+), changed AS (
+  SELECT array_agg(id) AS ids, array_agg(status::text) AS statuses FROM kept WHERE status <> status_before
+)
+SELECT array_agg(id), array_agg(coalesce(last_reading_at, '-infinity')),
+       array_agg(coalesce(temperature, (-32768)::smallint)), array_agg(coalesce(humidity, (-32768)::smallint)),
+       array_agg(coalesce(battery, (-32768)::smallint)), array_agg(coalesce(signal, (-32768)::smallint)),
+       (SELECT ids FROM changed), (SELECT statuses FROM changed)
+FROM locked
 """
 
-_UNCLAIMED = """
-INSERT INTO sensors_sensor
-  (public_id, organization_id, serial, channel, name, model, expected_interval_s, status, created_at)
-SELECT public_id, organization_id, serial, channel, '', '', 300, 'unclaimed', %s
-FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[]) AS wanted (public_id, organization_id, serial, channel)
-ORDER BY organization_id, serial, channel
-ON CONFLICT DO NOTHING
+_NONE: Final = np.empty(0, dtype=np.int64)
+
+
+def keep_newest(cursor: Any, ordered: Sorted, *, at: datetime, also: Column = _NONE) -> None:
+    """Lock the probes and put the newest values on them; `also` are locked without one. Take the answer with `before`.
+
+    A value that the newest reading lacks is taken from the ones before it, in the batch or on the sensor: a door
+    contact that reports between two temperatures doesn't erase them. What is older than the newest stored reading
+    changes nothing. Call inside a transaction.
+    """
+    rows, starts = ordered.rows, ordered.starts
+    ends = np.append(starts[1:], len(rows))[: len(starts)] - 1
+    alone = np.setdiff1d(also, rows.sensor[starts])
+    nothing = np.full(len(alone), MISSING)
+    sensors = np.concatenate([rows.sensor[starts], alone])
+    by_id = np.argsort(sensors, kind="stable")
+    newest = [np.concatenate([_last(rows.metric(name), starts, ends), nothing])[by_id] for name in METRICS]
+    latest = np.concatenate([rows.ms[ends], np.full(len(alone), NEVER)])[by_id]
+    cursor.execute(_KEEP_NEWEST, [int4s(sensors[by_id]), moments(latest), *map(int2s, newest), at, at])
+
+
+def _last(values: Column, starts: Column, ends: Column) -> Column:
+    """For each sensor its last value that isn't missing."""
+    last = values[ends]
+    if not (last == MISSING).any():
+        return last
+    # The position of the newest value so far, row by row; one before a sensor's own start is another sensor's.
+    positions = np.where(values == MISSING, -1, np.arange(len(values)))
+    newest = np.maximum.accumulate(positions)[ends]
+    return np.where(newest >= starts, values[newest], MISSING)
+
+
+def before(cursor: Any) -> Before:
+    """The answer to `keep_newest`. A probe that isn't in it doesn't exist any more."""
+    *columns, changed, statuses = cursor.fetchone()
+    values: list[Column] = [_NONE if column is None else column for column in columns]
+    ids = values[0]
+    if (ids[1:] < ids[:-1]).any():  # PostgreSQL promises no order here, it only keeps it
+        order = np.argsort(ids)
+        values = [column[order] for column in values]
+    ids, ms, temperature, humidity, battery, signal = values
+    changed = _NONE if changed is None else changed
+    return Before(ids, ms, temperature, humidity, battery, signal, changed, statuses or [])
+
+
+class Verdicts(NamedTuple):
+    """What became of sorted rows. What is neither duplicate nor conflict is new."""
+
+    is_new: Mask
+    is_duplicate: Mask
+    is_conflict: Mask
+    is_news: Mask  # new, and later than everything that its probe had measured before this batch
+
+
+def compare(cursor: Any, ordered: Sorted, known: Before) -> Verdicts:
+    """Tell repeats and contradictions from what is new, by what is stored. Call with the probes locked.
+
+    A row with the key of a stored one is a duplicate if temperature, humidity and door agree (missing equals missing
+    only), else a conflict, which never overwrites. Inside the batch the first one wins.
+    """
+    rows, repeats = ordered.rows, ordered.repeats
+    late = rows.ms <= known.ms[known.at(rows.sensor)]
+    if not late.any() and not repeats.any():
+        nothing = np.zeros(len(rows), dtype=np.bool_)
+        return Verdicts(~nothing, nothing, nothing, ~nothing)
+    # The row that was first with its key stands for all of them: it, or what is stored under its key.
+    first = np.maximum.accumulate(np.where(repeats, 0, np.arange(len(rows))))
+    references = {name: rows.metric(name)[first] for name in _COMPARED}
+    is_stored = np.zeros(len(rows), dtype=np.bool_)
+    if late.any():
+        is_stored = _take_stored(cursor, rows, late, references)
+    agrees = np.ones(len(rows), dtype=np.bool_)
+    for name in _COMPARED:
+        agrees &= rows.metric(name) == references[name]
+    is_new = ~repeats & ~is_stored
+    return Verdicts(is_new, ~is_new & agrees, ~is_new & ~agrees, is_new & ~late)
+
+
+_STORED: Final = """
+SELECT array_agg(wanted.place), array_agg(coalesce(r.temperature, (-32768)::smallint)),
+       array_agg(coalesce(r.humidity, (-32768)::smallint)), array_agg(coalesce(r.door, (-32768)::smallint))
+FROM unnest(%s::integer[], %s::integer[], %s::timestamptz[]) AS wanted (place, sensor_id, recorded_at)
+JOIN sensors_reading r USING (sensor_id, recorded_at)
+WHERE r.recorded_at BETWEEN %s AND %s
 """
 
-_STORED = """
-SELECT r.sensor_id, r.recorded_at, r.temperature, r.humidity, r.door
-FROM sensors_reading r
-JOIN unnest(%s::integer[], %s::timestamptz[]) AS wanted (sensor_id, recorded_at) USING (sensor_id, recorded_at)
-"""
 
-_STORE = """
+def _take_stored(cursor: Any, rows: Rows, late: Mask, references: dict[str, Column]) -> Mask:
+    """Which late rows have a key that is stored already; its values become their references."""
+    places = np.flatnonzero(late)
+    times = rows.ms[places]
+    # The span lets PostgreSQL leave out the partitions of other months.
+    span = [datetime.fromtimestamp(int(edge) / 1000, tz=UTC) for edge in (times.min(), times.max())]
+    cursor.execute(_STORED, [int4s(places), int4s(rows.sensor[places]), moments(times), *span])
+    found, *values = cursor.fetchone()
+    is_stored = np.zeros(len(rows), dtype=np.bool_)
+    if found is not None:
+        is_stored[found] = True
+        for name, column in zip(_COMPARED, values, strict=True):
+            references[name][found] = column
+    return is_stored
+
+
+# Optimistic: `compare` has left out what is stored, so there is nothing to be skipped.
+_STORE: Final = """
 INSERT INTO sensors_reading
   (sensor_id, recorded_at, organization_number, delay_s, temperature, humidity, battery, signal, door)
-SELECT sensor_id, 'epoch'::timestamptz + ms * interval '1 millisecond', number, delay_s, temperature, humidity, battery,
-       signal, door
-FROM unnest(%s::integer[], %s::bigint[], %s::integer[], %s::integer[], %s::smallint[], %s::smallint[], %s::smallint[],
-            %s::smallint[], %s::smallint[])
-  AS new (sensor_id, ms, number, delay_s, temperature, humidity, battery, signal, door)
-"""
-
-_NEWEST = """
-UPDATE sensors_sensor s SET
-  last_reading_at = n.at, last_received_at = %s, status = n.status,
-  temperature = coalesce(n.temperature, s.temperature), humidity = coalesce(n.humidity, s.humidity),
-  battery = coalesce(n.battery, s.battery), signal = coalesce(n.signal, s.signal),
-  door_open = coalesce(n.door = 1, s.door_open)
-FROM unnest(%s::integer[], %s::timestamptz[], %s::text[], %s::smallint[], %s::smallint[], %s::smallint[],
-            %s::smallint[], %s::smallint[]) AS n (id, at, status, temperature, humidity, battery, signal, door)
-WHERE s.id = n.id
+SELECT * FROM unnest(%s::integer[], %s::timestamptz[], %s::integer[], %s::integer[], %s::smallint[], %s::smallint[],
+                     %s::smallint[], %s::smallint[], %s::smallint[])
 """
 
 
-def lock_probes(names: Iterable[ProbeName], *, at: datetime) -> dict[ProbeName, Probe]:
-    """The probes with these names, locked; unknown ones are made as unclaimed. Call inside a transaction."""
-    wanted = sorted(set(names))
-    found = _select(wanted)
-    missing = [name for name in wanted if name not in found]
-    if missing:
-        with connection.cursor() as cursor:
-            cursor.execute(_UNCLAIMED, [at, [uuid7() for _ in missing], *_columns(missing)])
-        found |= _select(missing)
-    return found
+def store(cursor: Any, rows: Rows, *, numbers: Column, at: datetime) -> None:
+    """Put new rows into the table, and note which hours are to be summed up.
 
+    `numbers` are their organizations', `at` is when we received them.
 
-def _select(names: Sequence[ProbeName]) -> dict[ProbeName, Probe]:
-    with connection.cursor() as cursor:
-        cursor.execute(_PROBES, _columns(names))
-        probes = [Probe(*row) for row in cursor.fetchall()]
-    return {ProbeName(p.organization_id, p.serial, p.channel): p for p in probes}
-
-
-def _columns(names: Sequence[ProbeName]) -> list[list[object]]:
-    return [[n.organization_id for n in names], [n.serial for n in names], [n.channel for n in names]]
-
-
-def record(measured: Sequence[Measured], *, numbers: dict[UUID, int], at: datetime) -> Recorded:
-    """Store a batch of samples whose probes are locked. Repeating a batch changes nothing.
-
-    `numbers` maps organizations to their short numbers; `at` is when we received it. A sample with the key of a stored
-    one is a duplicate if temperature, humidity and door agree (to 0.01; missing equals missing only), else a conflict,
-    which never overwrites. Inside the batch the first one wins. Call inside a transaction.
+    Call inside the transaction of `keep_newest`, with what `compare` found to be new.
     """
-    recorded = Recorded()
-    # With the probe locked, nothing later than its newest reading can be stored already: usually nobody need be asked.
-    old = {
-        (item.probe.id, item.sample.recorded_at) for item in measured if not item.probe.is_news(item.sample.recorded_at)
-    }
-    known = _stored(sorted(old))
-    for position, item in enumerate(measured):
-        packed = item.packed
-        earlier = known.setdefault((item.probe.id, item.sample.recorded_at), packed)
-        if earlier is packed:
-            recorded.new.append(item)
-        else:
-            (recorded.duplicates if earlier == packed else recorded.conflicts).append(position)
-    # Sorted by key: neighbours in the batch are neighbours in the index.
-    recorded.new.sort(key=lambda item: (item.probe.id, item.moment))
-    _store(recorded.new, numbers=numbers, at=at)
-    _note(recorded.new, numbers=numbers)
-    return recorded
-
-
-def _note(new: Sequence[Measured], *, numbers: dict[UUID, int]) -> None:
-    if not new:
+    if not len(rows):
         return
-    with connection.cursor() as cursor:
-        summaries.note_arrivals(
-            cursor,
-            numbers=[numbers[item.probe.organization_id] for item in new],
-            sensors=[item.probe.id for item in new],
-            hours=[int(item.moment // summaries.HOUR_S) for item in new],
-        )
+    delays = np.rint(at.timestamp() - rows.ms / 1000)
+    values = [int2s(rows.metric(name)) for name in METRICS]
+    cursor.execute(_STORE, [int4s(rows.sensor), moments(rows.ms), int4s(numbers), int4s(delays), *values])
+    hours = rows.ms // HOUR_MS
+    is_first = np.ones(len(rows), dtype=np.bool_)
+    is_first[1:] = (rows.sensor[1:] != rows.sensor[:-1]) | (hours[1:] != hours[:-1])
+    note_arrivals(cursor, numbers=numbers[is_first], sensors=rows.sensor[is_first], hours=hours[is_first])
 
 
-def _packed(value: float | None) -> int | None:
-    return None if value is None else centi(value)
+_LOCK: Final = """
+SELECT id, coalesce((extract(epoch FROM last_reading_at) * 1000)::bigint, -1), temperature
+FROM sensors_sensor WHERE id = ANY (%s::integer[]) ORDER BY id FOR NO KEY UPDATE
+"""
 
 
-def _flag(value: bool | None) -> int | None:
-    return None if value is None else int(value)
+def lock(cursor: Any, sensors: Column) -> dict[int, tuple[int, int]]:
+    """Lock probes and tell when and what they last measured: id -> (ms, hundredths of °C), if they ever did.
 
-
-def array(values: Iterable[object]) -> str:
-    """An array of numbers or moments as PostgreSQL writes it: psycopg would convert a list element by element."""
-    return "{" + ",".join(map(str, values)).replace("None", "NULL") + "}"
-
-
-def _stored(keys: Sequence[tuple[int, datetime]]) -> dict[tuple[int, datetime], Packed]:
-    if not keys:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_STORED, [array(key[0] for key in keys), array(key[1].isoformat() for key in keys)])
-        return {(row[0], row[1]): Packed(row[2], row[3], row[4]) for row in cursor.fetchall()}
-
-
-def _store(new: Sequence[Measured], *, numbers: dict[UUID, int], at: datetime) -> None:
-    if not new:
-        return
-    samples = [item.sample for item in new]
-    received = at.timestamp()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _STORE,
-            [
-                array([item.probe.id for item in new]),
-                array([round(item.moment * 1000) for item in new]),
-                array([numbers[item.probe.organization_id] for item in new]),
-                array([round(received - item.moment) for item in new]),
-                array([item.packed.temperature for item in new]),
-                array([item.packed.humidity for item in new]),
-                array([s.battery for s in samples]),
-                array([s.signal for s in samples]),
-                array([item.packed.door for item in new]),
-            ],
-        )
-
-
-def keep_newest(
-    new: Sequence[Measured], *, faults: dict[int, tuple[Probe, datetime]], at: datetime
-) -> list[tuple[Probe, str]]:
-    """Put the newest values on the sensors; returns the probes whose status changed, with the new one.
-
-    `faults` are probes with the time of their newest fault value. A value that the newest reading lacks stays: a door
-    contact that reports between two temperatures doesn't erase them. Call inside a transaction, probes locked.
+    For who must know before `keep_newest`. Lock all probes of the batch: some now and others later would be a deadlock.
+    Call inside a transaction.
     """
-    rows, changes = [], []
-    for probe, sample in _merge_by_probe(new).values():
-        if not probe.is_news(sample.recorded_at):
-            continue  # late: history, not news
-        status = _status(probe, sample.recorded_at, at)
-        rows.append((probe.id, sample, status))
-        if status != probe.status:
-            changes.append((probe, status))
-            probe.status = status
-        probe.last_reading_at = sample.recorded_at
-    _update_newest(rows, at=at)
-    return changes + _mark_faults(faults.values())
+    cursor.execute(_LOCK, [int4s(np.unique(sensors))])
+    return {row[0]: (row[1], row[2]) for row in cursor.fetchall() if row[2] is not None}
 
 
-def _update_newest(rows: Sequence[tuple[int, Sample, str]], *, at: datetime) -> None:
-    if not rows:
-        return
-    samples = [sample for _, sample, _ in rows]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _NEWEST,
-            [
-                at,
-                array([probe_id for probe_id, _, _ in rows]),
-                array([s.recorded_at.isoformat() for s in samples]),
-                array([status for _, _, status in rows]),
-                array([_packed(s.temperature) for s in samples]),
-                array([_packed(s.humidity) for s in samples]),
-                array([s.battery for s in samples]),
-                array([s.signal for s in samples]),
-                array([_flag(s.door_open) for s in samples]),
-            ],
-        )
+_MARK_FAULTS: Final = """
+UPDATE sensors_sensor s SET status = 'fault'
+FROM unnest(%s::integer[], %s::timestamptz[]) AS fault (id, at)
+WHERE s.id = fault.id AND s.status NOT IN ('unclaimed', 'retired', 'fault')
+  AND fault.at > coalesce(s.last_reading_at, '-infinity')
+RETURNING s.id
+"""
 
 
-def _mark_faults(faults: Iterable[tuple[Probe, datetime]]) -> list[tuple[Probe, str]]:
-    """Probes whose last word is a fault value."""
-    marked = []
-    for probe, fault_at in faults:
-        if probe.status in (SensorStatus.UNCLAIMED, SensorStatus.RETIRED, SensorStatus.FAULT):
-            continue
-        if probe.last_reading_at is None or probe.last_reading_at < fault_at:
-            probe.status = SensorStatus.FAULT
-            marked.append(probe)
-    if marked:
-        Sensor.objects.filter(pk__in=[probe.id for probe in marked]).update(status=SensorStatus.FAULT)
-    return [(probe, SensorStatus.FAULT.value) for probe in marked]
+def mark_faults(cursor: Any, sensors: Column, ms: Column) -> list[int]:
+    """Probes whose last word is that they can't measure: their status says so. Returns those that it changed.
 
-
-def _merge_by_probe(new: Sequence[Measured]) -> dict[int, tuple[Probe, Sample]]:
-    """For each probe its newest sample, with gaps filled from the older ones of the batch."""
-    by_probe: dict[int, list[Measured]] = defaultdict(list)
-    for item in new:
-        by_probe[item.probe.id].append(item)
-    merged = {}
-    for probe_id, items in by_probe.items():
-        items.sort(key=lambda item: item.moment, reverse=True)
-        merged[probe_id] = (items[0].probe, _filled([item.sample for item in items]))
-    return merged
-
-
-def _filled(newest_first: Sequence[Sample]) -> Sample:
-    """The newest sample, what it lacks taken from those before."""
-    newest = newest_first[0]
-    lacking = [name for name in _VALUES if getattr(newest, name) is None]
-    found = {}
-    for name in lacking:
-        earlier = (getattr(sample, name) for sample in newest_first[1:])
-        found[name] = next((value for value in earlier if value is not None), None)
-    return msgspec.structs.replace(newest, **found) if found else newest
-
-
-def _status(probe: Probe, recorded_at: datetime, at: datetime) -> str:
-    if probe.status in (SensorStatus.UNCLAIMED, SensorStatus.RETIRED):
-        return probe.status
-    silent_after = GAP_INTERVALS * timedelta(seconds=probe.expected_interval_s)
-    return SensorStatus.ONLINE if at - recorded_at <= silent_after else SensorStatus.OFFLINE
+    Call inside a transaction, probes locked.
+    """
+    cursor.execute(_MARK_FAULTS, [int4s(sensors), moments(ms)])
+    return [row[0] for row in cursor.fetchall()]

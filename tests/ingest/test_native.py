@@ -11,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest import native
-from ingest.samples import BadBody, Decoded
+from ingest.samples import BadBody
 from tests.factories import NOON
+from tests.ingest.judged import Judged, judged
 
 GOOD = {"sensor": "S", "recorded_at": "2026-11-20T11:55:00Z", "temperature": 3.4}
 
 
-def decode(*readings: Any) -> Decoded:
-    return native.decode(json.dumps({"readings": readings}).encode(), at=NOON)
+def decode(*readings: Any) -> Judged:
+    return judged(native.decode(json.dumps({"readings": readings}).encode(), at=NOON), at=NOON)
 
 
 def code_of(**changes: Any) -> str | None:
@@ -130,7 +131,7 @@ def test_a_body_that_cannot_be_read_is_refused_whole(body: bytes, status: int, c
 
 
 def test_nothing_in_it_is_fine() -> None:
-    assert decode() == Decoded()
+    assert decode() == Judged()
 
 
 json_values = st.recursive(
@@ -148,7 +149,7 @@ readings = st.dictionaries(
 def test_every_reading_of_any_json_is_taken_or_refused_with_a_code(sent: list[Any]) -> None:
     body = json.dumps({"readings": sent}).encode()
     try:
-        decoded = native.decode(body, at=NOON)
+        decoded = judged(native.decode(body, at=NOON), at=NOON)
     except BadBody:
         return  # NaN, Infinity, lone surrogates: no JSON
     assert len(decoded.samples) + len(decoded.rejected) == len(sent)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from alerts.models import Alert, AlertEvent, AlertRule, RuleState
 from alerts.profiles import lay_default_rules
@@ -55,6 +57,22 @@ def counts(outcome: Outcome) -> tuple[int, int, list[tuple[int, str]]]:
 def stored() -> list[tuple[float | None, float | None]]:
     with as_system():
         return list(Reading.objects.order_by("recorded_at", "sensor_id").values_list("temperature", "humidity"))
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What goes to the server, as libpq sees it: Django doesn't count statements of psycopg's own cursors."""
+    sent: list[str] = []
+    with tempfile.TemporaryFile("w+") as trace:
+        connection.ensure_connection()
+        connection.connection.pgconn.trace(trace.fileno())
+        try:
+            yield sent
+        finally:
+            connection.connection.pgconn.untrace()
+        trace.seek(0)
+        messages = [line.split("\t") for line in trace]
+        sent += [m[3] for m in messages if len(m) > 3 and m[1] == "F" and m[3].rstrip() in {"Bind", "Query"}]
 
 
 class TestStoring:
@@ -122,12 +140,12 @@ class TestStoring:
 
     def test_ten_thousand_readings_cost_as_many_statements_as_ten(self) -> None:
         sensor = SensorFactory(serial="S")
-        few = [reading(minute / 10, 3) for minute in range(10)]
-        many = [reading(10 + minute / 10, 3) for minute in range(2000)]
-        with CaptureQueriesContext(connection) as small:
-            post(sensor.organization, *few)
-        with CaptureQueriesContext(connection) as large:
-            post(sensor.organization, *many)
+        for minute in (-3, -2, -1):  # what is looked up once is remembered
+            post(sensor.organization, reading(minute, 3))
+        with statements() as small:
+            post(sensor.organization, *(reading(minute / 10, 3) for minute in range(10)))
+        with statements() as large:
+            post(sensor.organization, *(reading(10 + minute / 10, 3) for minute in range(2000)))
         assert len(large) == len(small)
         assert len(large) < 16
 

@@ -131,7 +131,6 @@ class TestWhatIsKept:
         [row] = kept(organization)
         assert row.payload == {
             "sensor": "S",
-            "channel": "0",
             "recorded_at": NOON.isoformat(),
             "temperature": 9.91,
             "humidity": 81.0,

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest import tts
-from ingest.samples import BadBody, Decoded
+from ingest.samples import BadBody
 from tests.ingest import examples
+from tests.ingest.judged import Judged, judged
 from tests.ingest.test_measurements import JSON
 
 FIXTURES = Path(__file__).parent / "fixtures" / "tts"
@@ -23,23 +24,23 @@ EUI = "A84041FFFF3C0DE1"
 IDS = {"device_id": "d", "application_ids": {"application_id": "a"}, "dev_eui": EUI}
 
 
-def fixture(name: str) -> Decoded:
-    return tts.decode((FIXTURES / f"{name}.json").read_bytes(), at=AT)
+def fixture(name: str) -> Judged:
+    return judged(tts.decode((FIXTURES / f"{name}.json").read_bytes(), at=AT), at=AT)
 
 
 def event(**parts: Any) -> dict[str, Any]:
     return {"end_device_ids": IDS, "received_at": "2026-11-20T11:59:00Z", **parts}
 
 
-def decode(body: Any) -> Decoded:
-    return tts.decode(json.dumps(body).encode(), at=AT)
+def decode(body: Any) -> Judged:
+    return judged(tts.decode(json.dumps(body).encode(), at=AT), at=AT)
 
 
-def uplink(decoded: Any = None, normalized: Any = None, **more: Any) -> Decoded:
+def uplink(decoded: Any = None, normalized: Any = None, **more: Any) -> Judged:
     return decode(event(uplink_message={"decoded_payload": decoded, "normalized_payload": normalized, **more}))
 
 
-def read(decoded: Decoded) -> list[tuple[str, float | None, float | None]]:
+def read(decoded: Judged) -> list[tuple[str, float | None, float | None]]:
     return [(sample.channel, sample.temperature, sample.humidity) for sample in decoded.samples]
 
 
@@ -56,7 +57,7 @@ def test_a_probe_that_is_not_plugged_in_is_a_fault_of_that_probe() -> None:
     decoded = uplink({"TempC_SHT": 21.5, "Hum_SHT": 40, "TempC_DS": 327.67})
     assert read(decoded) == [("0", 21.5, 40)]
     assert [(rejection.index, rejection.code) for rejection in decoded.rejected] == [(1, "sensor_fault")]
-    assert [(fault.serial, fault.channel) for fault in decoded.faults] == [(EUI, "ds")]
+    assert decoded.faults == [(EUI, "ds")]
 
 
 def test_the_normalized_event() -> None:
@@ -82,14 +83,14 @@ def test_readings_from_the_memory_keep_their_time() -> None:
     "name", ["join_accept", "location_solved", "downlink_failed", "no_decoder", "mac_only", "simulated"]
 )
 def test_events_without_measurements(name: str) -> None:
-    assert fixture(name) == Decoded()
+    assert fixture(name) == Judged()
 
 
 @pytest.mark.parametrize(
     "payload", [{}, [], None, "raw", 7, {"battery": 90}, {"tempMax": 50, "batLevel": 74.5}, {"version": "1.2"}]
 )
 def test_an_uplink_that_measures_nothing_is_no_reading(payload: Any) -> None:
-    assert uplink(payload, rx_metadata=[{"rssi": -60}], last_battery_percentage={"value": 50}) == Decoded()
+    assert uplink(payload, rx_metadata=[{"rssi": -60}], last_battery_percentage={"value": 50}) == Judged()
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_wrapped_bodies(wrap: Any) -> None:
     body = event(uplink_message={"decoded_payload": {"temperature": 3.4}})
     assert decode(wrap(body)) == decode(body)
     assert len(decode(wrap(body)).samples) == 1
-    assert decode(wrap({**body, "simulated": True})) == Decoded()
+    assert decode(wrap({**body, "simulated": True})) == Judged()
 
 
 @pytest.mark.parametrize(
@@ -307,7 +308,7 @@ def test_collected_webhook_bodies(capsys: pytest.CaptureFixture[str]) -> None:
     """Every body of the vendor's documents and of other projects is taken; only uplinks measure."""
     readings = {}
     for path in examples.files("webhooks/tts/*.json"):
-        decoded = tts.decode(path.read_bytes(), at=AT)
+        decoded = judged(tts.decode(path.read_bytes(), at=AT), at=AT)
         assert decoded.rejected == []
         if decoded.samples:
             assert path.name.startswith("uplink_message")
@@ -349,4 +350,4 @@ def test_composed_bodies_of_catalogued_devices(capsys: pytest.CaptureFixture[str
 def test_bodies_without_a_decoder() -> None:
     """Real uplinks whose devices had no payload formatter: taken, and no reading."""
     for body in examples.lines("lorawan/thingsboard_tts_bodies.jsonl"):
-        assert decode(body["body"]) == Decoded()
+        assert decode(body["body"]) == Judged()

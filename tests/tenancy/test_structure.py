@@ -93,7 +93,7 @@ WITH_OWNERS_RIGHTS: Final = {
 
 # Who tells open screens what happened. Each event says of which site it is (live/hub.py keeps what says nothing from
 # members who are restricted to some).
-PUBLISHERS: Final = {"alerts/lifecycle.py", "ingest/pipeline.py", "sensors/tasks.py"}
+PUBLISHERS: Final = {"alerts/lifecycle.py", "ingest/telling.py", "sensors/tasks.py"}
 
 # What would outlive the transaction on a connection that PgBouncer hands to the next client.
 OUTLIVES_TRANSACTIONS: Final = {
