@@ -64,6 +64,7 @@ _MENU: Final[tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...]] = (
             ("Sessions", "devices", "usersessions_usersession"),
             ("Second factors", "passkey", "mfa_authenticator"),
             ("Accounts elsewhere", "id_card", "socialaccount_socialaccount"),
+            ("Legal holds", "gavel", "organizations_legalhold"),
             ("Change log", "manage_search", "organizations_change"),
             ("Staff actions", "history", "admin_logentry"),
         ),

@@ -17,10 +17,11 @@ from typing import Any, Final, cast
 from celery import shared_task
 from django.apps import apps
 from django.db import connection, models
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from organizations import founding
-from organizations.models import Change, Organization
+from organizations import founding, holds
+from organizations.models import Change, LegalHold, Organization
 from organizations.tenancy import acting_as_system
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,10 @@ BATCH: Final = 2000
 GRACE: Final = timedelta(minutes=5)
 # Well below CELERY_TASK_SOFT_TIME_LIMIT; what is left is the next run's.
 RUN_S: Final = 45.0
+
+
+class Held(Exception):
+    """Somebody placed a legal hold: nothing more goes until it is lifted."""
 
 
 class NotDeleted(Exception):
@@ -46,7 +51,7 @@ def purge() -> int:
         try:
             if not remove(organization=organization, until=until):
                 break
-        except NotDeleted as reason:
+        except (Held, NotDeleted) as reason:
             logger.info("%s", reason)
         else:
             purged += 1
@@ -54,9 +59,11 @@ def purge() -> int:
 
 
 def due(*, at: datetime) -> list[Organization]:
-    """Whose owners can't bring them back any more, oldest first. Opens its own transaction."""
+    """Whose owners can't bring them back any more and whom nobody holds, oldest first. Opens its own transaction."""
     with acting_as_system("purge"):
         rows = Organization.objects.filter(deleted_at__lte=at - founding.RESTORABLE - GRACE)
+        held = LegalHold.objects.filter(organization=OuterRef("pk"), lifted_at=None)
+        rows = rows.exclude(Exists(held))
         return list(rows.order_by("deleted_at", "pk"))
 
 
@@ -64,7 +71,7 @@ def remove(*, organization: Organization, until: float | None = None) -> bool:
     """Delete everything that a deleted organization owned, and then itself. Opens its own transactions.
 
     `until`: when to stop, by time.monotonic(). Returns False if something is left then. Repeatable.
-    Raises NotDeleted if the organization is in use (again).
+    Raises NotDeleted if the organization is in use (again), Held if a legal hold stands.
     """
     for model in tables():
         removed = 0
@@ -159,11 +166,14 @@ def _by_parent(model: type[models.Model], organization: Organization) -> Iterato
 def _begin(organization: Organization) -> None:
     """One purge at a time, and the change log says that rows went, not what stood in them. Begins a transaction.
 
-    Raises NotDeleted.
+    Raises NotDeleted, Held.
     """
     rows = Organization.objects.select_for_update(no_key=True).filter(pk=organization.pk)
     if rows.values_list("deleted_at", flat=True).first() is None:
         raise NotDeleted(f"Organization {organization.pk} is in use or purged already.")
+    # Who places one locks the same row first, so it either stands here already or waits for this transaction.
+    if holds.standing(organization).exists():
+        raise Held(f"Organization {organization.pk} is under a legal hold.")
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('freshtrack.purging', %s, true)", [str(organization.pk)])
 

@@ -3,12 +3,13 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from organizations.views import account, changes, invitations, members, organizations, secrets
+from organizations.views import account, changes, holds, invitations, members, organizations, secrets
 
 router = SimpleRouter()
 router.register("members", members.Members, basename="member")
 router.register("invitations", invitations.Invitations, basename="invitation")
 router.register("api-keys", secrets.ApiKeys, basename="api-key")
+router.register("legal-holds", holds.LegalHolds, basename="legal-hold")
 router.register("audit-events", changes.AuditEvents, basename="audit-event")
 
 urlpatterns = [

@@ -16,7 +16,7 @@ from alerts.models import Alert, AlertRule
 from ingest.models import QuarantinedReading
 from notifications.models import ContactMethod, Notification
 from organizations import secrets
-from organizations.models import AccessToken, ApiKey, Invitation, Membership, Organization, Role, User
+from organizations.models import AccessToken, ApiKey, Invitation, LegalHold, Membership, Organization, Role, User
 from organizations.tenancy import SYSTEM_ROLE, acting_as_system
 from sensors.models import Area, Gateway, Sensor, SensorStatus, Site, Unit
 
@@ -102,6 +102,14 @@ class InvitationFactory(Rows):
     role = Role.STAFF
     hash = factory.LazyAttribute(lambda invitation: secrets.digest(f"token of {invitation.email}"))
     expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=7))
+
+
+class LegalHoldFactory(Rows):
+    class Meta:
+        model = LegalHold
+
+    organization = factory.SubFactory(OrganizationFactory)
+    reason = "The authority investigates a case of food poisoning."
 
 
 class ContactMethodFactory(Rows):

@@ -1,5 +1,5 @@
-"""Customers, people, memberships, keys and the change log for staff."""
+"""Customers, people, memberships, keys, legal holds and the change log for staff."""
 
-from organizations.admin import credentials, customers, record
+from organizations.admin import credentials, customers, holds, record
 
-__all__ = ["credentials", "customers", "record"]
+__all__ = ["credentials", "customers", "holds", "record"]

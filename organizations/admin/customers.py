@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from allauth.account.models import EmailAddress
@@ -40,6 +40,7 @@ from organizations.staff import (
 )
 from organizations.staff_columns import age, label, labelled, linked, moment
 
+LEAST_YEARS: Final = 3  # the constraint organization_keeps_three_years
 _UserAdmin: Any = UserAdmin  # its types know no columns that are functions
 
 figures.append(Figure("members", lambda: Membership.objects.current()))
@@ -70,6 +71,13 @@ class OrganizationForm(RowForm):
     def clean_time_zone(self) -> str:
         """A known zone."""
         return known_time_zone(self.cleaned_data["time_zone"])
+
+    def clean_keep_years(self) -> int:
+        """As the database holds it."""
+        years: int = self.cleaned_data["keep_years"]
+        if years < LEAST_YEARS:
+            raise forms.ValidationError(f"Readings are kept for at least {LEAST_YEARS} years.")
+        return years
 
 
 class CountingList(StaffList):
@@ -129,6 +137,7 @@ class OrganizationAdmin(StaffAdmin):
     )
     fieldsets = (
         (None, {"fields": ("name", "slug", "former_slugs", "email", "time_zone")}),
+        ("Readings", {"fields": (("history_days", "keep_years"),)}),
         ("What it has", {"fields": ("in_numbers", "records")}),
         ("About the row", {"fields": (("number", moment("created_at"), moment("deleted_at")),)}),
     )
@@ -183,6 +192,7 @@ class OrganizationAdmin(StaffAdmin):
             ("notifications", "notifications_notification"),
             ("gateways", "sensors_gateway"),
             ("API keys", "organizations_apikey"),
+            ("legal holds", "organizations_legalhold"),
             ("change log", "organizations_change"),
         )
         links = ((reverse(f"admin:{page}_changelist"), query, words) for words, page in pages)

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from alerts.models import Alert, AlertRule
-from organizations.models import Change, Membership, Organization, Role, User
+from organizations.models import Change, LegalHold, Membership, Organization, Role, User
 from sensors.models import Area, Gateway, Sensor, SensorStatus, Site, Unit
 from tests.admin.conftest import Customer, page, text_of
 from tests.factories import PASSWORD, AreaFactory, SensorFactory, UnitFactory, UserFactory, as_system, fresh
@@ -185,10 +185,40 @@ def test_staff_set_another_password(office: Client, customer: Customer) -> None:
 def test_an_organizations_address_can_be_corrected_and_its_slug_not(office: Client, customer: Customer) -> None:
     organization = customer.organization
     data = {"name": "Renamed", "email": "money@example.com", "time_zone": "Europe/Paris", "slug": "stolen"}
+    data.update({"keep_years": "3", "history_days": ""})
     data.update({"memberships-TOTAL_FORMS": "1", "memberships-INITIAL_FORMS": "1"})
     saved(office, page(Organization, "change", organization.pk), data)
     changed = fresh(organization)
     assert (changed.name, changed.email, changed.slug) == ("Renamed", "money@example.com", organization.slug)
+
+
+def test_staff_say_how_far_back_readings_are_shown_and_for_how_long_they_are_kept(
+    office: Client, customer: Customer
+) -> None:
+    address = page(Organization, "change", customer.organization.pk)
+    data = {"name": "Fish", "email": "", "time_zone": "UTC", "keep_years": "30", "history_days": "90"}
+    data.update({"memberships-TOTAL_FORMS": "1", "memberships-INITIAL_FORMS": "1"})
+    saved(office, address, data)
+    changed = fresh(customer.organization)
+    assert (changed.keep_years, changed.history_days) == (30, 90)
+    refused(office, address, {**data, "keep_years": "2"}, "Readings are kept for at least 3 years.")
+    saved(office, address, {**data, "history_days": ""})
+    assert fresh(customer.organization).history_days is None
+
+
+def test_staff_place_a_hold_and_lift_it(office: Client, customer: Customer, staff: User) -> None:
+    data = {"organization": str(customer.organization.pk), "reason": "The authority asks"}
+    refused(office, page(LegalHold, "add"), {**data, "reason": ""}, "This field is required.")
+    saved(office, page(LegalHold, "add"), data)
+    with as_system():
+        hold = LegalHold.objects.select_related("placed_by").get(reason="The authority asks")
+    assert (hold.placed_by, hold.lifted_at) == (staff, None)
+    saved(office, page(LegalHold, "change", hold.pk), {"reason": "Another one", "placed_at": ""})
+    assert fresh(hold).reason == "The authority asks"
+    office.post(page(LegalHold), {"action": "lift", "_selected_action": str(hold.pk)})
+    lifted = fresh(hold)
+    assert lifted.lifted_at is not None
+    assert lifted.lifted_by_id == staff.pk
 
 
 def test_an_organization_is_counted_and_linked(office: Client, customer: Customer) -> None:

@@ -15,9 +15,17 @@ from django.utils import timezone
 from alerts.models import Alert, AlertEvent, RuleState
 from freshtrack.celery import app
 from organizations import founding, purging, slugs
-from organizations.models import Change, FormerSlug, IdempotentAnswer, Membership, Organization, SecurityEvent
+from organizations.models import (
+    Change,
+    FormerSlug,
+    IdempotentAnswer,
+    LegalHold,
+    Membership,
+    Organization,
+    SecurityEvent,
+)
 from organizations.owned import OwnedModel
-from sensors.models import Gateway, Reading, Sensor, Site
+from sensors.models import Arrival, Gateway, Reading, ReadingDay, ReadingHour, Sensor, Site
 from tests.factories import NOON, OrganizationFactory, SensorFactory, as_system, fresh
 from tests.tenancy.test_walls import fill
 
@@ -38,6 +46,12 @@ def filled(**fields: Any) -> Organization:
         SecurityEvent.objects.create(**rows, kind="tried", user=member.user)
         IdempotentAnswer.objects.create(**rows, user=member.user, key="k", fingerprint="f")
         Gateway.objects.create(**rows, serial="G")
+        LegalHold.objects.create(**rows, reason="A recall", lifted_at=NOON)
+        sensor = Sensor.objects.get(organization=organization)
+        summary = {**rows, "sensor": sensor, "count": 1, "total": 300, "humidity_count": 0, "humidity_total": 0}
+        ReadingHour.objects.create(**summary, hour=NOON)
+        ReadingDay.objects.create(**summary, day=NOON.replace(hour=0))
+        Arrival.objects.create(**rows, sensors=[sensor.pk], hours=[1])
         AlertEvent.objects.create(**rows, alert=alert, event="opened", at=NOON)
         RuleState.objects.create(**rows, rule=alert.rule, unit=alert.unit, cause_key=f"{alert.pk}", state={})
     return organization
@@ -147,7 +161,7 @@ class TestWhen:
 class TestTheOrder:
     def test_every_owned_model_is_in_it(self) -> None:
         owned = {model for model in apps.get_models() if issubclass(model, OwnedModel)}
-        assert owned | {Reading} == set(purging.tables())
+        assert owned | {Reading, ReadingHour, ReadingDay, Arrival} == set(purging.tables())
         assert {FormerSlug, SecurityEvent, IdempotentAnswer} <= set(purging.tables())
 
     def test_what_refers_to_a_row_goes_before_the_row(self) -> None:

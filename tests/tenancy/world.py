@@ -14,6 +14,7 @@ from tests.factories import (
     AreaFactory,
     GatewayFactory,
     InvitationFactory,
+    LegalHoldFactory,
     MembershipFactory,
     NotificationFactory,
     OrganizationFactory,
@@ -70,7 +71,8 @@ def _of_the_organization(organization: Organization, *, mark: str) -> Ids:
     with as_system():
         key = ApiKey.objects.get(organization=organization)
     invitation = InvitationFactory(organization=organization)
-    return {"invitations": str(invitation.pk), "api-keys": str(key.pk)}
+    hold = LegalHoldFactory(organization=organization)
+    return {"invitations": str(invitation.pk), "api-keys": str(key.pk), "legal-holds": str(hold.pk)}
 
 
 def _of_a_site(organization: Organization, *, mark: str) -> Ids:
@@ -158,6 +160,8 @@ BODIES: Final[dict[str, Callable[[Ids], dict[str, Any]]]] = {
     "post invitations/": lambda ids: {"email": "new@example.com", "role": "staff", "sites": [ids["sites"]]},
     "post invitations/{pk}/resend/": _nothing,
     "post api-keys/": lambda ids: {"name": "Gateway 2"},
+    "post legal-holds/": lambda ids: {"reason": "A recall"},
+    "post legal-holds/{pk}/lift/": _nothing,
     "post sites/": lambda ids: {"name": "New site"},
     "put sites/{pk}/": lambda ids: {"name": "Renamed"},
     "patch sites/{pk}/": lambda ids: {"name": "Renamed"},
