@@ -374,13 +374,15 @@ def _write_back(cursor: Any, rows: Sequence[tuple[int, int, list[int], list[int]
     _write(cursor, stays.take(~np.isin(stays.number, same)))
 
 
-# What is older than the raw readings can't be made anew, so it stays as it was cut.
-_FORGET_ALL: Final = (
-    "DELETE FROM sensors_readinghour WHERE sensor_id = %(sensor)s AND hour > ("
-    " SELECT min(recorded_at) - interval '1 hour' FROM sensors_reading WHERE sensor_id = %(sensor)s)",
-    "DELETE FROM sensors_readingday WHERE sensor_id = %(sensor)s AND day > ("
-    " SELECT min(recorded_at) - interval '26 hours' FROM sensors_reading WHERE sensor_id = %(sensor)s)",
-)
+# What is older than the raw readings can't be made anew, so it stays as it was cut: all before the one with the first.
+_FORGET: Final = """
+WITH raw AS MATERIALIZED (SELECT min(recorded_at) AS first FROM sensors_reading WHERE sensor_id = %(sensor)s)
+DELETE FROM sensors_reading{what} USING raw
+WHERE sensor_id = %(sensor)s AND {what} > raw.first - interval '{length}'
+  AND {what} >= coalesce((
+    SELECT max({what}) FROM sensors_reading{what} WHERE sensor_id = %(sensor)s AND {what} <= raw.first), raw.first)
+"""
+_FORGET_ALL: Final = (_FORGET.format(what="hour", length="1 hour"), _FORGET.format(what="day", length="26 hours"))
 _ALL_HOURS: Final = """
 SELECT DISTINCT floor(date_part('epoch', recorded_at) / 3600)::integer FROM sensors_reading WHERE sensor_id = %s
 """

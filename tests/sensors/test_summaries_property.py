@@ -88,7 +88,7 @@ def expected(measured: list[Measured], *, zone: str, resolution: str) -> list[se
     ]
 
 
-@settings(max_examples=10)
+@settings(max_examples=60)
 @given(history=histories())
 def test_answers_equal_a_recount_before_and_after_summing_up(history: Any) -> None:
     zone, middle, batches = history
