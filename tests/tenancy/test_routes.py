@@ -207,7 +207,10 @@ def test_exports_follow_the_same_table(role: str, restricted: bool, ours: Custom
 
 
 def _is_exported(call: Call) -> bool:
-    return any(renderer.format == "csv" for renderer in getattr(call.route.view, "renderer_classes", ()))
+    view = call.route.view
+    own = getattr(getattr(view, call.route.actions[call.method], None), "kwargs", {})
+    renderers = own.get("renderer_classes", getattr(view, "renderer_classes", ()))
+    return any(renderer.format == "csv" for renderer in renderers)
 
 
 # --- another organization's member, with our ids under their own address -------------------------------------------

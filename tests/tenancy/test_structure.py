@@ -48,6 +48,7 @@ SYSTEM_SCOPE: Final[dict[str, set[str]]] = {
     "notifications/delivery.py": {"delivery", "sweep"},
     "organizations/accounts/providers.py": {"sign-in"},
     "organizations/authentication.py": {"sign-in"},
+    "organizations/exports.py": {"sign-in"},
     "organizations/idempotency.py": {"sweep"},
     "organizations/management/commands/rotate_secret_key.py": {"sign-in"},
     "organizations/purging.py": {"purge"},

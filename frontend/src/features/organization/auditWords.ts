@@ -134,6 +134,7 @@ const CREATED: Record<string, string> = {
 /** What was tried and refused, or done to an account; the detail stands behind it. */
 const SECURITY: Record<string, string> = {
   audit_exported: 'exported the audit trail',
+  readings_exported: 'exported readings',
   reading_resubmitted: 'sent a refused reading in again',
   readings_resubmitted: 'sent refused readings in again',
   reading_discarded: 'discarded a refused reading',
