@@ -49,7 +49,7 @@ const DAILY: Entry[] = [
 const SELDOM: Entry[] = [
   { to: '/o/$org/members', words: 'Members', icon: IconPeople, needs: 'members.view' },
   { to: '/o/$org/keys', words: 'API keys', icon: IconKey, needs: 'keys.view' },
-  { to: '/o/$org/quarantine', words: 'Refused readings', icon: IconRefused, needs: 'quarantine.view' },
+  { to: '/o/$org/quarantine', words: 'Refused', icon: IconRefused, needs: 'quarantine.view' },
   { to: '/o/$org/audit', words: 'Audit trail', icon: IconHistory, needs: 'audit.view' },
   { to: '/o/$org/settings', words: 'Settings', icon: IconSettings, needs: 'organization.change' },
 ]

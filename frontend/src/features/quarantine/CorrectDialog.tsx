@@ -85,6 +85,7 @@ export function CorrectDialog({ reading, onClose }: Props) {
         ))}
         <NativeSelect
           label="Door"
+          size="md"
           value={draft.door}
           onChange={(event) => set({ door: event.currentTarget.value as Draft['door'] })}
           data={[

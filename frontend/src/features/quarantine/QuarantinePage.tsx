@@ -146,6 +146,7 @@ function SerialField({ value, onChange }: { value: string; onChange: (serial: st
     <TextInput
       className={classes.serial}
       label="Sensor"
+      size="sm"
       placeholder="Its whole serial"
       maxLength={64}
       defaultValue={value}

@@ -11,7 +11,7 @@ import { Refusal } from '@/shared/ui/Dialog'
 import { IconChevronRight } from '@/shared/ui/icons'
 import { StatusBadge } from '@/shared/ui/StatusBadge'
 import { toast } from '@/shared/ui/toast'
-import { dayOf, moment, momentAt } from '@/shared/units'
+import { clock, dayOf, moment, momentAt, zoneNote } from '@/shared/units'
 import { codeOf, STATES } from './codes'
 import classes from './Quarantine.module.css'
 import { quarantineKey, resubmit, sensorQuery, storedQuery } from './queries'
@@ -82,6 +82,12 @@ export function RefusedRow({ reading, chosen, onChoose, onCorrect, onDiscard }: 
   )
 }
 
+/** To the second, with the note of a zone that isn't the reader's. */
+function wholeMoment(at: string, zone: string | undefined): string {
+  const note = zone && zoneNote(zone, Date.parse(at))
+  return [dayOf(at, zone), `${clock(at, zone)}${note ? ` ${note}` : ''}`].join(', ')
+}
+
 /** With its year where that says something: devices without a clock are in another one. */
 function momentOf(at: string, zone: string | undefined): string {
   const sameYear = new Date(at).getFullYear() === new Date().getFullYear()
@@ -113,9 +119,7 @@ function Details({ reading, decides, zone, onCorrect, onDiscard }: DetailsProps)
           { term: 'Sensor', value: <SensorLink reading={reading} /> },
           {
             term: 'Recorded',
-            value: reading.recorded_at
-              ? `${dayOf(reading.recorded_at, zone)}, ${momentAt(reading.recorded_at, zone)}`
-              : 'unreadable',
+            value: reading.recorded_at ? wholeMoment(reading.recorded_at, zone) : 'unreadable',
           },
           { term: 'Came', value: cameWords(reading) },
           {
@@ -185,6 +189,9 @@ function Compared({ reading, sensor, at }: { reading: RefusedReading; sensor: st
   )
 }
 
+/** Reasons that a correction seldom cures. */
+const HOPELESS: ReadonlySet<string> = new Set(['conflict', 'sensor_fault'])
+
 function Decisions({ reading, onCorrect, onDiscard }: Pick<DetailsProps, 'reading' | 'onCorrect' | 'onDiscard'>) {
   const { organization } = useMember()
   const client = useQueryClient()
@@ -198,7 +205,9 @@ function Decisions({ reading, onCorrect, onDiscard }: Pick<DetailsProps, 'readin
   return (
     <div className={classes.decisions}>
       <div className={classes.buttons}>
-        <Button onClick={onCorrect}>Correct…</Button>
+        <Button variant={HOPELESS.has(reading.code) ? 'default' : 'filled'} onClick={onCorrect}>
+          Correct…
+        </Button>
         <Button variant="default" loading={sending.isPending} onClick={() => sending.mutate()}>
           Send in again
         </Button>
