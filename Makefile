@@ -14,7 +14,7 @@ test: ## Run every check and every test: Python, web app, browser
 check: ## Run only the checks: style, types, imports, migrations, settings, deployment files
 	@deploy/setup.sh check
 
-bench: ## Measure, print tables, write bench/results.json
+bench: ## Measure, print ratios, write bench/results.json (BENCH_PEERS=bench/peers: beside Node)
 	@deploy/setup.sh bench
 
 screenshots: ## Take pictures of every screen, 360 and 1280 pixels wide

@@ -13,7 +13,7 @@ from typing import Any
 
 import uvloop
 
-from bench import fleet, house, machine, node, past, tables
+from bench import capacity, fleet, house, machine, node, past, tables
 from bench.growth import GrowthBench
 from bench.history import HistoryBench
 from bench.ingest import IngestBench, contestant_of
@@ -103,18 +103,19 @@ async def measure_past(
     if "history" in parts:
         results["history"] = await measure_history(HistoryBench(large, used, sizes, counts), large, sizes)
     if "small" in twins:
+        results["filled"]["closed_month"] = past.rebuild_closed_month(large)
         results["growth"] = await measure_growth(GrowthBench(twins["small"], large, used, sizes), sizes)
     return results
 
 
 async def measure_history(bench: HistoryBench, large: house.House, sizes: Sizes) -> dict[str, Any]:
     """Pages and exports in turn."""
-    results: dict[str, Any] = {"summed_up": bench.sum_up(), "year": [], "page": [], "newest": [], "export": []}
+    results: dict[str, Any] = {"summed_up": bench.sum_up(), "newest": [], "export": []}
     say(f"summed up {results['summed_up']['readings_a_second']} readings/s")
     large.start("web")
     for repeat in range(1, sizes.repeats + 1):
         for name in bench.paths:
-            results[name].append(await bench.measure(name))
+            results.setdefault(name, []).append(await bench.measure(name))
         results["newest"].append(await bench.newest())
         results["export"].append(await bench.export())
         results.setdefault("by_hand", []).append(bench.by_hand())
@@ -219,6 +220,9 @@ def main() -> None:
     if output is not None:
         output.write_text(json.dumps(results, indent=1) + "\n")
         print(f"Written to {output.name}.")
+    if output == RESULTS and set(parts) == set(PARTS):
+        capacity.write()
+        print("docs/capacity.md is computed from it.")
     print(f"Measured in {results['seconds']} s.")
 
 

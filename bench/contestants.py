@@ -59,7 +59,7 @@ class Size:
     def a_row(self, before: Size | None = None) -> dict[str, float]:
         """Bytes a row: of the table itself, of its key, and of both. Only those that were added since, if told."""
         before = before or Size(0, 0, 0)
-        rows = self.rows - before.rows
+        rows = max(1, self.rows - before.rows)
         table, key = (self.table - before.table) / rows, (self.key - before.key) / rows
         return {"rows": rows, "table": round(table, 1), "key": round(key, 1), "both": round(table + key, 1)}
 

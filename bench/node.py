@@ -66,9 +66,14 @@ def found() -> Peers | None:
     for wanted in (SERVER, "package.json"):
         if not (folder / wanted).is_file():
             raise NoPeersError(f"{VARIABLE} is {folder}, and there is no {wanted} in it.")
-    if shutil.which("node") is None:
+    if not has_node():
         raise NoPeersError("The peers need Node: there is no `node` on the PATH.")
     return Peers(folder)
+
+
+def has_node() -> bool:
+    """Whether this machine can run them."""
+    return shutil.which("node") is not None
 
 
 def installed(peers: Peers, scratch: Path) -> Peers:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from bench.contestants import Size
 from bench.fleet import Fleet
 from bench.house import House
 
@@ -104,6 +105,21 @@ def fill(house: House, fleet: Fleet, counts: Sequence[int], say: Callable[[str],
         database.execute("VACUUM (ANALYZE) sensors_reading")
         database.execute("VACUUM (ANALYZE) sensors_sensor")
         database.execute("CHECKPOINT")
+
+
+def rebuild_closed_month(house: House) -> dict[str, float]:
+    """Bytes a row of the last month that is over, after its key was made anew. A month takes no more readings then.
+
+    While it is written, each sensor's readings go into the middle of the key, where split pages stay half empty.
+    """
+    month = (datetime.now(UTC).replace(day=1) - timedelta(days=1)).strftime("%Y_%m")
+    with house.database() as database:
+        partition = f"sensors_reading_{month}"
+        database.execute(f"REINDEX TABLE {partition}".encode())
+        sizes = f"SELECT pg_relation_size('{partition}'), pg_indexes_size('{partition}'), count(*) FROM {partition}"
+        row = database.execute(sizes.encode()).fetchone()
+    assert row is not None
+    return Size(*row).a_row()
 
 
 def _stretches(start: datetime, end: datetime) -> dict[str, list[tuple[int, int]]]:

@@ -23,7 +23,7 @@ def render(results: Results) -> str:
         "isolation": _isolation,
     }
     shown = [show(results) for part, show in parts.items() if part in results]
-    return "\n\n".join([_machine(results), *shown, *_targets(results)])
+    return "\n\n".join([_machine(results), *shown, *targets(results)])
 
 
 def _machine(results: Results) -> str:
@@ -101,6 +101,7 @@ def _history(results: Results) -> str:
     history = results["history"]
     titles = {
         "year": "{year} readings of one sensor as {results} points ({resolution})",
+        "year_in_hours": "the same from hours, thinned to {results} points",
         "page": "a page of {results} raw readings",
         "newest": "newest of all sensors: {units} units of a screen",
     }
@@ -128,7 +129,8 @@ def _history(results: Results) -> str:
     )
 
 
-def _targets(results: Results) -> list[str]:
+def targets(results: Results) -> list[str]:
+    """The ratios beside what they should be, after a word about peers if there were none."""
     rows = [
         [
             figure.name,

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from bench import house, tables
+from bench import capacity, house, tables
 from bench.__main__ import run
 from bench.contestants import FRESHTRACK, TWO
-from bench.figures import latency, percentile, spread
 from bench.sizes import TINY
 
 
@@ -21,16 +20,6 @@ def place() -> Iterator[house.House]:
 @pytest.fixture(scope="module")
 def results(place: house.House) -> dict[str, Any]:
     return run(place, TINY)
-
-
-def test_percentiles_are_values_that_were_measured() -> None:
-    hundred = [float(number) for number in range(1, 101)]
-
-    assert percentile(hundred, 0.5) == 50
-    assert percentile(hundred, 0.99) == 99
-    assert percentile([7.0], 0.99) == 7
-    assert latency([0.001, 0.003, 0.002]) == {"p50_ms": 2.0, "p99_ms": 3.0, "count": 3}
-    assert spread([3.0, 1.0, 2.0]) == (1, 2, 3)
 
 
 def test_a_cluster_that_may_forget_is_not_measured(place: house.House) -> None:
@@ -84,11 +73,37 @@ def test_both_sides_of_the_walls_find_the_same_rows(results: dict[str, Any]) -> 
                 assert got["ratio"] == pytest.approx(got["walled_ms"] / got["bare_ms"], rel=0.1)
 
 
+def test_the_past_is_as_long_as_wanted_and_asked_through_the_product(results: dict[str, Any]) -> None:
+    history, growth = results["history"], results["growth"]
+
+    assert results["filled"]["rows"] == TINY.large_rows
+    for name in ("year", "year_in_hours", "page"):
+        assert len(history[name]) == TINY.repeats
+        assert all(got["database"]["p50_ms"] > 0 and got["results"] > 0 for got in history[name])
+    assert all(got["units"] >= TINY.units for got in history["newest"])
+    assert all(got["rows"] >= TINY.year and got["rows_a_second"] > 0 for got in history["export"])
+    assert history["summed_up"]["hours"] >= TINY.year / 12
+    for got in growth["loads"]["100"]:
+        assert got["ratio"] == pytest.approx(
+            got["large"]["readings_a_second"] / got["small"]["readings_a_second"], rel=0.1
+        )
+    assert 50 < growth["bytes"]["both"] < 500
+
+
+def test_capacity_can_be_computed_from_any_results(results: dict[str, Any]) -> None:
+    page = capacity.render(results)
+
+    assert "$" not in page
+    assert "1,000,000" in page
+
+
 def test_tables_show_all_of_it(results: dict[str, Any]) -> None:
     shown = tables.render(results)
 
     assert "fsync off" in shown
     assert "Ingest, readings a request: 100, connections: 2" in shown
+    assert "Ratios and targets" in shown
+    assert tables.NO_PEERS in shown
     assert f"list of {TINY.units} units" in shown
     assert "alert posted -> its frame" in shown
     assert "The price of isolation, 5 organizations of 4 units" in shown
