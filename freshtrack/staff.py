@@ -7,9 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from unfold.dataclasses import SearchResult
@@ -18,7 +22,8 @@ from alerts.models import Alert, Severity
 from freshtrack.health import HEARTBEAT_GRACE
 from notifications.models import Notification, NotificationStatus
 from organizations.models import Beat, Organization, User
-from organizations.staff_columns import names_of
+from organizations.staff_columns import label, names_of
+from sensors import keeping, partitions
 from sensors.models import Sensor, SensorStatus
 
 NEWEST: Final = 10
@@ -85,7 +90,13 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     groups = [{"items": [overview]}]
     for title, items in _MENU:
         groups.append({"title": title, "separator": True, "items": [_item(*item) for item in items]})  # type: ignore[dict-item]
+    months = {"title": "Months of readings", "icon": "calendar_month", "link": reverse("staff-months")}
+    groups[-1]["items"].append({**months, "permission": _may_see_months})  # type: ignore[dict-item]
     return groups
+
+
+def _may_see_months(request: HttpRequest) -> bool:
+    return bool(request.user.has_perm("organizations.view_organization"))
 
 
 def _item(title: str, icon: str, page: str) -> dict[str, Any]:
@@ -119,7 +130,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """The overview: what would make somebody look closer. Every query has an index or a small table."""
     now = timezone.now()
     user = cast("User", request.user)
-    context["figures"] = [*_customers(now), *_alerts(), *_messages(now), _workers(now)]
+    context["figures"] = [*_customers(now), *_alerts(), *_messages(now), _workers(now), _months(now)]
     context["newest_alerts"] = context["dead_messages"] = None
     if user.has_perm("alerts.view_alert"):
         context["newest_alerts"] = list(
@@ -227,6 +238,81 @@ def _workers(now: datetime) -> Figure:
         link,
         "success" if fresh else "danger",
     )
+
+
+def _months(now: datetime) -> Figure:
+    """Without its partition a month is stored all the same, but slowly found and never dropped."""
+    missing, strays = partitions.missing(at=now), partitions.strays()
+    note = "each table has the next ones"
+    if strays:
+        count = sum(strays.values())
+        note = f"over {partitions.FEW:,} rows wait for theirs" if count > partitions.FEW else f"{count:,} rows wait"
+    if missing:
+        note = f"missing: {', '.join(missing)}"
+    value = f"{len(missing)} missing" if missing else "there"
+    tone = "danger" if missing else "warning" if strays else "success"
+    return Figure("Months of tables", value, note, reverse("staff-months"), tone)
+
+
+def months(request: HttpRequest) -> HttpResponse:
+    """What becomes of each month of readings, and how large they are. Archives are asked by the task, not by a page."""
+    if not _may_see_months(request):
+        raise PermissionDenied
+    now = timezone.now()
+    found = [keeping.judge_inside(month, at=now) for month in partitions.months()]
+    context = {
+        **admin.site.each_context(request),
+        "title": "Months of readings",
+        "bars": _bars(found),
+        "total": filesizeformat(sum(verdict.month.size for verdict in found)),
+        "months": {"headers": _MONTH_HEADERS, "rows": [_month_row(verdict) for verdict in reversed(found)]},
+        "missing": partitions.missing(at=now),
+        "strays": partitions.strays(),
+        "archives": len(settings.READING_ARCHIVES),
+    }
+    return TemplateResponse(request, "admin/months.html", context)
+
+
+_MONTH_HEADERS: Final = ("Month", "Readings", "Size", "Kept until", "Organizations", "Holds", "Summed up", "Verdict")
+
+
+def _month_row(verdict: keeping.Verdict) -> list[Any]:
+    month = verdict.month
+    looked_at = [
+        "–" if value is None else value for value in (verdict.organizations, verdict.holds, _yes_or_no(verdict.summed))
+    ]
+    words = "goes when archived" if not verdict.obstacle else keeping.WORDS[verdict.obstacle]
+    tone = {"": "pending", "kept": "in use", "held": "in use"}.get(verdict.obstacle, "failed")
+    when = f"{verdict.kept_until:%Y-%m-%d}"
+    return [f"{month.month:%Y-%m}", f"{month.rows:,}", filesizeformat(month.size), when, *looked_at, label(tone, words)]
+
+
+def _yes_or_no(value: bool | None) -> str | None:
+    return None if value is None else "yes" if value else "no"
+
+
+class Bar(NamedTuple):
+    """One month of the chart, in its units."""
+
+    x: int
+    height: int
+    words: str
+
+
+CHART_HEIGHT: Final = 80
+BAR_STEP: Final = 10
+
+
+def _bars(found: list[keeping.Verdict]) -> list[Bar]:
+    largest = max((verdict.month.size for verdict in found), default=1) or 1
+    return [
+        Bar(
+            x=place * BAR_STEP,
+            height=max(1, round(CHART_HEIGHT * verdict.month.size / largest)),
+            words=f"{verdict.month.month:%Y-%m}: {filesizeformat(verdict.month.size)}",
+        )
+        for place, verdict in enumerate(found)
+    ]
 
 
 def search(request: HttpRequest, term: str) -> list[SearchResult]:

@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from alerts import urls as alerts_urls
-from freshtrack import errors, health, pages
+from freshtrack import errors, health, pages, staff
 from ingest import urls as ingest_urls
 from notifications import urls as notifications_urls
 from organizations import urls as organizations_urls
@@ -29,6 +29,7 @@ urlpatterns = [
     path("health/live", health.live),
     path("health/ready", health.ready),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),  # people type it without the slash
+    path("admin/months/", admin.site.admin_view(staff.months), name="staff-months"),
     path("admin/", admin.site.urls),
     path("_allauth/", include(account_urls)),
     path("_allauth/", include("allauth.headless.urls")),

@@ -3,7 +3,7 @@
 A row whose month has no partition is stored in the default partition, so nothing is refused because beat stood still or
 because somebody imports ten years. A task makes the missing months. A few strays move at once; many are copied beside
 the table in short transactions and then take the default partition's place (sensors/migrations/0007_partitions.py,
-docs/adr/0015-months.md). Whoever reads or writes meanwhile sees every row once and waits for no more than a moment.
+docs/adr/0016-months.md). Whoever reads or writes meanwhile sees every row once and waits for no more than a moment.
 """
 
 from __future__ import annotations

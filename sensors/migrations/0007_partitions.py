@@ -1,4 +1,4 @@
-"""Months are made, drained and dropped without anybody waiting for more than a moment (docs/adr/0015-months.md).
+"""Months are made, drained and dropped without anybody waiting for more than a moment (docs/adr/0016-months.md).
 
 All of it happens with the rights of the tables' owner, since nobody else may make or drop tables; the functions know
 three tables, and what they are asked for is a month.

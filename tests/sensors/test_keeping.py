@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, OperationalError, connection
+from django.test import Client
 from django.utils import timezone
 
 from freshtrack.celery import app
@@ -18,7 +19,7 @@ from organizations.models import Change, LegalHold, Organization
 from organizations.tenancy import acting_in
 from sensors import keeping, partitions
 from sensors.models import Arrival, Reading, ReadingHour, Sensor
-from tests.factories import NOON, OrganizationFactory, SensorFactory, as_system
+from tests.factories import NOON, LegalHoldFactory, OrganizationFactory, SensorFactory, UserFactory, as_system
 from tests.sensors.test_partitions import query, soon, store, store_many, swept, where
 from tests.stack import superuser
 
@@ -287,6 +288,36 @@ def test_the_table_for_staff(archived: None) -> None:
     (line,) = [line for line in lines if line.startswith("2012-05")]
     assert line.split()[3:] == ["2015-06-01", "1", "0", "yes", "yes", "may", "go"]
     assert [line for line in lines if line.startswith("sensors_reading: 3 rows without a month")]
+
+
+class TestPageForStaff:
+    @pytest.fixture
+    def office(self) -> Client:
+        client = Client()
+        client.force_login(UserFactory(is_staff=True, is_superuser=True))
+        return client
+
+    def test_tells_what_becomes_of_each_month(self, office: Client) -> None:
+        held = measured().organization
+        page = office.get("/admin/months/").content.decode()
+        assert "goes when archived" in page
+        assert "No archive is set up" in page
+        LegalHoldFactory(organization=held)
+        page = office.get("/admin/months/").content.decode()
+        assert "legal hold" in page
+        assert page.count("<rect") == len(partitions.months())
+
+    def test_tells_of_strays_and_so_does_the_overview(self, office: Client) -> None:
+        assert "rows that wait" not in office.get("/admin/months/").content.decode()
+        store(SensorFactory(), [BEGIN, BEGIN + timedelta(hours=1)])
+        assert "sensors_reading has rows that wait" in office.get("/admin/months/").content.decode()
+        assert "2 rows wait" in office.get("/admin/").content.decode()
+
+    def test_is_for_staff_who_may_see_organizations(self) -> None:
+        client = Client()
+        client.force_login(UserFactory(is_staff=True))
+        assert client.get("/admin/months/").status_code == 403
+        assert Client().get("/admin/months/").status_code == 302
 
 
 @pytest.mark.django_db(transaction=True)
