@@ -32,6 +32,7 @@ from ingest.serializers import (
     QuarantineSummarySerializer,
     ResubmitSerializer,
 )
+from organizations import security_events
 from organizations.exports import ROWS_A_PAGE, CsvRenderer, Row, download
 from organizations.scoped_views import OrganizationScoped
 from organizations.searching import ChoicesFilter, FilterSet, IdsFilter, MomentFilter
@@ -157,6 +158,10 @@ class QuarantinedReadings(OrganizationScoped, viewsets.ReadOnlyModelViewSet[Quar
         return Response({"results": results})
 
     def _download(self, rows: QuerySet[QuarantinedReading]) -> HttpResponseBase:
+        asked = self.request.query_params.urlencode()
+        security_events.note(
+            organization=self.organization, kind="refused_readings_exported", detail=asked, user=self.person
+        )
         # Later rows don't belong to it: an export while a gateway floods would never end.
         rows = rows.filter(last_received_at__lte=timezone.now())
 

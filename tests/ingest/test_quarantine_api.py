@@ -165,6 +165,7 @@ class TestReading:
         rows = list(csv.DictReader(io.StringIO(b"".join(answer).decode())))
         assert [(row["code"], row["serial"], row["payload"]) for row in rows] == [("invalid", "S", "'=HYPERLINK(1)")]
         assert rows[0]["recorded_at"].endswith("Z")
+        assert [kind for kind, _ in trail(api.organization)] == ["refused_readings_exported"]
 
     def test_only_managers_and_above_see_them(self, sensor: Sensor) -> None:
         wrong(sensor)

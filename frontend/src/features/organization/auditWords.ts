@@ -135,6 +135,7 @@ const CREATED: Record<string, string> = {
 const SECURITY: Record<string, string> = {
   audit_exported: 'exported the audit trail',
   readings_exported: 'exported readings',
+  refused_readings_exported: 'exported refused readings',
   reading_resubmitted: 'sent a refused reading in again',
   readings_resubmitted: 'sent refused readings in again',
   reading_discarded: 'discarded a refused reading',
