@@ -241,6 +241,8 @@ def stream(
     Under ASGI the parts are made in threads, one when the client has taken the one before: Django would otherwise
     collect them all before it sends the first.
     """
+    if request.method == "HEAD":
+        parts = iter(())  # headers only: nobody would get what is read
     gzip = not packed and _takes_gzip(request.headers.get("Accept-Encoding", ""))
     parts = _until_the_end(_gzipped(parts) if gzip else parts, reader)
     content: Any = _in_threads(parts) if isinstance(request._request, ASGIRequest) else parts

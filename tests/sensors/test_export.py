@@ -125,6 +125,15 @@ class TestCsv:
         assert (answer.headers["X-Total-Rows"], answer.headers["X-Total-Rows-Exact"]) == ("7", "true")
         assert b"".join(answer).count(b"\r\n") == 8
 
+    def test_its_headers_can_be_had_without_it(self, exports: Exports, unit: Unit) -> None:
+        fill(SensorFactory(unit=unit), many=7)
+        path = f"{base(exports.member)}units/{unit.pk}/readings/"
+        with CaptureQueriesContext(connection) as captured:
+            answer = exports.client.head(f"{path}?format=csv&from={BEGIN:%Y-%m-%d}T00:00:00Z")
+            assert b"".join(answer) == b""
+        assert (answer.status_code, answer.headers["X-Total-Rows"]) == (200, "7")
+        assert not any("timestamptz_send" in query["sql"] for query in captured)
+
     def test_is_chosen_by_accept_too(self, exports: Exports, unit: Unit) -> None:
         path = f"{base(exports.member)}units/{unit.pk}/readings/"
         answer = exports.client.get(path, headers={"Accept": "text/csv"})
