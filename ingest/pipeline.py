@@ -91,23 +91,24 @@ def store(deliveries: Sequence[Delivery], *, at: datetime) -> list[Outcome]:
 
 
 def _store_and_keep(deliveries: Sequence[Delivery], *, at: datetime) -> list[Outcome]:
-    with acting_as_system("ingest writer", origin=Origin(via="ingest")):
-        outcomes = store_within(deliveries, at=at)
-        quarantine.keep(_refused(deliveries, outcomes), at=at)
+    try:
+        with acting_as_system("ingest writer", origin=Origin(via="ingest")):
+            outcomes = _store(deliveries, memory=_memories.memory, at=at)
+            quarantine.keep(_refused(deliveries, outcomes), at=at)
+    except BaseException:
+        # What was learnt in a transaction that isn't committed may never have been.
+        _memories.memory = Memory()
+        raise
     return outcomes
 
 
 def store_within(deliveries: Sequence[Delivery], *, at: datetime) -> list[Outcome]:
     """The same, and what is refused is only told. Call inside a transaction, of the system or of an organization.
 
-    Inside one of a member who is restricted to some sites, all probes must be at these.
+    Inside one of a member who is restricted to some sites, all probes must be at these. Nothing is remembered: a member
+    sees a part of the probes, rules and changes, and may still roll back what was learnt.
     """
-    try:
-        return _store(deliveries, memory=_memories.memory, at=at)
-    except BaseException:
-        # What was learnt in a transaction that isn't committed may never have been.
-        _memories.memory = Memory()
-        raise
+    return _store(deliveries, memory=Memory(), at=at)
 
 
 def _store(deliveries: Sequence[Delivery], *, memory: Memory, at: datetime) -> list[Outcome]:
@@ -135,13 +136,12 @@ def _store(deliveries: Sequence[Delivery], *, memory: Memory, at: datetime) -> l
 
 def _lock(batch: Batch, ordered: Sorted, *, cursor: Any, memory: Memory, at: datetime) -> tuple[Before, set[UUID]]:
     """Lock the probes, then see what changed meanwhile: three questions in one way to the database and back."""
-    others = [arrays.cursor(connection.connection) for _ in range(2)]
+    asking, judged = arrays.cursor(connection.connection), arrays.cursor(connection.connection)
     with connection.connection.pipeline():
         recording.keep_newest(cursor, ordered, at=at, also=batch.faulty.sensor)
-        memory.feed.ask(others[0])
-        judging.ask_active(others[1], batch.organizations)
-    known, active = recording.before(cursor), judging.active(others[1])
-    stale = memory.feed.answer(others[0])
+        memory.feed.ask(asking)
+        judging.ask_active(judged, batch.organizations)
+        known, stale, active = recording.before(cursor), memory.feed.answer(asking), judging.active(judged)
     wanted = np.union1d(ordered.rows.sensor[ordered.starts], batch.faulty.sensor)
     if len(known.sensor) != len(wanted):
         raise recording.ProbesVanished

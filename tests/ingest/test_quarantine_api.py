@@ -295,6 +295,27 @@ class TestResubmitting:
             assert Sensor.objects.count() == 2
         api.write(f"{ROOM}{row.pk}/resubmit/", status=200)
 
+    def test_what_one_member_does_not_see_is_not_missing_for_the_next(self, sensor: Sensor, api: Api) -> None:
+        """Both requests may be answered by one thread of one process."""
+        there = SensorFactory(serial="there", unit__area__site__organization=sensor.organization)
+        RuleFactory(organization=sensor.organization, site=there.site, threshold=5, delay_s=0, name="There")
+        restricted = Api(sensor.organization, role="manager", site_ids=[sensor.site_id])
+        restricted.write(f"{ROOM}{wrong(sensor).pk}/resubmit/", status=200)
+        row = wrong(there, payload=sent(there, temperature=99))
+        api.write(f"{ROOM}{row.pk}/resubmit/", status=200)
+        with as_system():
+            assert [alert.rule_name for alert in Alert.objects.all()] == ["There"]
+
+    def test_a_sensor_of_a_refused_attempt_was_never_there(self, api: Api) -> None:
+        row = QuarantinedReadingFactory(organization=api.organization, serial="new")
+        refused = {**row.payload, "temperature": -127}
+        api.write(f"{ROOM}{row.pk}/resubmit/", {"reading": refused}, status=409)
+        with as_system():
+            assert not Sensor.objects.filter(serial="new").exists()
+        api.write(f"{ROOM}{row.pk}/resubmit/", status=200)
+        with as_system():
+            assert Reading.objects.get().sensor.serial == "new"
+
     def test_an_unknown_sensor_becomes_an_unclaimed_one_as_at_the_door(self, api: Api) -> None:
         row = QuarantinedReadingFactory(organization=api.organization, serial="new")
         api.write(f"{ROOM}{row.pk}/resubmit/", status=200)
