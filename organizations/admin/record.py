@@ -29,9 +29,9 @@ class EntityFilter(DropdownFilter):
     parameter_name = "entity"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The entities of all pages; an alert's events have no page of their own."""
+        """The entities of all pages; an alert's events and dropped months of readings have none of their own."""
         pages = model_admin.admin_site._registry.values()
-        names = {"alert_event", *(page.entity for page in pages if getattr(page, "entity", ""))}
+        names = {"alert_event", "readings", *(page.entity for page in pages if getattr(page, "entity", ""))}
         return [(name, name.replace("_", " ").capitalize()) for name in sorted(names)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Change]) -> QuerySet[Change]:

@@ -19,7 +19,17 @@ from organizations.models import Change, LegalHold, Organization
 from organizations.tenancy import acting_in
 from sensors import keeping, partitions
 from sensors.models import Arrival, Reading, ReadingHour, Sensor
-from tests.factories import NOON, LegalHoldFactory, OrganizationFactory, SensorFactory, UserFactory, as_system
+from tests.factories import (
+    NOON,
+    LegalHoldFactory,
+    MembershipFactory,
+    OrganizationFactory,
+    SensorFactory,
+    UserFactory,
+    as_system,
+)
+from tests.organizations.people import base, client_of
+from tests.sensors import readings
 from tests.sensors.test_partitions import query, soon, store, store_many, swept, where
 from tests.stack import superuser
 
@@ -288,6 +298,53 @@ def test_the_table_for_staff(archived: None) -> None:
     (line,) = [line for line in lines if line.startswith("2012-05")]
     assert line.split()[3:] == ["2015-06-01", "1", "0", "yes", "yes", "may", "go"]
     assert [line for line in lines if line.startswith("sensors_reading: 3 rows without a month")]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns"])
+def test_what_was_summed_up_by_the_sites_clock_may_go(zone: str, archived: None) -> None:
+    """As readings are really stored and rolled up, over the borders of the month and where clocks change."""
+    month = datetime(2012, 10, 1, tzinfo=UTC)  # on the 7th Lord Howe moves by half an hour
+    sensor = SensorFactory(unit__area__site__timezone=zone)
+    for day in (-1, 0, 6, 30, 31):
+        start = month + timedelta(days=day)
+        readings.store(sensor, *(3 + n / 100 for n in range(96)), every=timedelta(minutes=15), start=start)
+    readings.keep(sensor, [readings.Measured(month + timedelta(days=10), humidity=5000)])
+    for table in ("sensors_reading", "sensors_readinghour"):
+        partitions.drain(table, until=soon())
+    name = "sensors_reading_2012_10"
+    assert verdict(name).obstacle == "arrivals"
+    readings.roll()
+    assert verdict(name).words == "may go"
+    readings.keep(sensor, [readings.Measured(month + timedelta(days=3), 300)])
+    assert verdict(name).obstacle == "arrivals"
+    readings.roll()
+    assert verdict("sensors_reading_2012_09").words == "may go"
+    assert retired() == [date(2012, 9, 1), date(2012, 10, 1), date(2012, 11, 1)]
+
+
+class TestThePlan:
+    def test_hides_and_a_larger_one_shows_again(self) -> None:
+        member = MembershipFactory(organization__history_days=30)
+        sensor = SensorFactory(unit__area__site__organization=member.organization)
+        now = timezone.now().replace(microsecond=0)
+        for days in (400, 40, 5):
+            readings.store(sensor, 3.0, start=now - timedelta(days=days))
+        client = client_of(member.user)
+        address = f"{base(member)}units/{sensor.unit_id}/readings/"
+        query = {"from": (now - timedelta(days=500)).isoformat(), "to": now.isoformat()}
+
+        def shown() -> tuple[int, int, int]:
+            raw = client.get(address, {**query, "resolution": "raw"}).json()["results"]
+            days = client.get(address, {**query, "resolution": "day"}).json()["results"]
+            table = b"".join(client.get(address, {**query, "format": "csv", "resolution": "raw"})).decode()
+            return len(raw), sum(day["count"] for day in days), len(table.splitlines()) - 1
+
+        assert shown() == (1, 1, 1)
+        for history_days, count in ((365, 2), (None, 3), (10, 1)):
+            with as_system():
+                Organization.objects.filter(pk=member.organization.pk).update(history_days=history_days)
+            assert shown() == (count, count, count)
+        assert sum(where(sensor).values()) == 3
 
 
 class TestPageForStaff:

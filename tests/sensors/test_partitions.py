@@ -17,6 +17,7 @@ from organizations.models import Organization
 from sensors import partitions
 from sensors.models import Reading, Sensor, Site
 from tests.factories import SensorFactory, as_system
+from tests.ingest.test_pipeline import post
 from tests.stack import superuser
 
 pytestmark = pytest.mark.django_db
@@ -198,6 +199,49 @@ class TestStrays:
             assert list(odd.values_list("temperature", flat=True)) == [9.0, 8.0]
         assert partitions.drain(TABLE, until=soon()) == 1
         assert where(other) == {f"{TABLE}_2010_01": 2, f"{TABLE}_2011_05": 1}
+
+    def test_hours_that_are_summed_up_anew_while_they_are_copied_are_the_new_ones(self) -> None:
+        sensor = SensorFactory()
+        columns = "sensor_id, hour, organization_number, count, total, humidity_count, humidity_total"
+        insert = (
+            f"INSERT INTO sensors_readinghour ({columns})"
+            " SELECT %s, %s::timestamptz + n * interval '1 hour', %s, %s, 0, 0, 0"
+            " FROM generate_series(0, %s) AS n ON CONFLICT (sensor_id, hour) DO UPDATE SET count = excluded.count"
+        )
+        begin, number = datetime(2010, 1, 1, tzinfo=UTC), sensor.organization.number
+        query(insert, [sensor.pk, begin, number, 1, 19_999])
+        assert query("SELECT freshtrack_drain_begin('sensors_readinghour', 10)") == [(True,)]
+        query("SELECT freshtrack_drain_copy('sensors_readinghour', 100)")
+        query(insert, [sensor.pk, begin, number, 2, 4999])
+        query(insert, [sensor.pk, begin + timedelta(hours=18_000), number, 3, 2999])
+        partitions.drain("sensors_readinghour", until=soon())
+        partitions.drain("sensors_readinghour", until=soon())
+        counted = query("SELECT count, count(*) FROM sensors_readinghour WHERE sensor_id = %s GROUP BY 1", [sensor.pk])
+        assert dict(counted) == {1: 13_000, 2: 5000, 3: 3000}
+        tables = query("SELECT DISTINCT tableoid::regclass::text FROM sensors_readinghour")
+        assert "sensors_readinghour_default" not in {name for (name,) in tables}
+
+    def test_from_the_first_moment_to_ten_minutes_ahead_readings_find_their_month(self) -> None:
+        """The rule of times, at the door, in the last minutes of a month."""
+        at = datetime(2042, 11, 30, 23, 55, tzinfo=UTC)
+        partitions.make_ahead(TABLE, at=at, until=soon())
+        sensor = SensorFactory()
+        accepted = {
+            "2000-01-01T00:00:00Z": "2000_01",
+            "2042-11-30T23:59:59.999Z": "2042_11",
+            "2042-12-01T00:00:00Z": "2042_12",
+            "2042-12-01T00:05:00Z": "2042_12",
+        }
+        refused = ["1999-12-31T23:59:59.999Z", "2042-12-01T00:05:00.001Z"]
+        outcome = post(
+            sensor.organization,
+            *({"sensor": sensor.serial, "recorded_at": text, "temperature": 3} for text in [*accepted, *refused]),
+            at=at,
+        )
+        assert outcome.accepted == len(accepted)
+        assert len(outcome.rejected) == len(refused)
+        partitions.drain(TABLE, until=soon())
+        assert set(where(sensor)) == {f"{TABLE}_{month}" for month in accepted.values()}
 
 
 # --- with others at work -------------------------------------------------------------------------------------------

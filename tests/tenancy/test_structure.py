@@ -62,6 +62,7 @@ SYSTEM_SCOPE: Final[dict[str, set[str]]] = {
     "sensors/keeping.py": {"sweep"},
     "sensors/management/commands/retention.py": {"sweep"},
     "sensors/partitions.py": {"sweep"},
+    "sensors/summaries.py": {"sweep"},
     "sensors/tasks.py": {"sweep"},
 }
 
