@@ -76,10 +76,11 @@ def _ingest(ingest: dict[str, dict[str, Repeats]]) -> list[Figure]:
             pair = (f"{FRESHTRACK} / {name}", ours, theirs) if name != TWO else (f"{TWO} / one", theirs, ours)
             title = f"{shape} a request, readings/s: {pair[0]}"
             made.append(Figure(name=title, values=_ratios(pair[1], pair[2], _rate), at_least=wanted))
-        if "node-gc" in contestants:
-            wanted_cpu = None if shape == 1 else 1.0
-            title = f"{shape} a request, CPU a reading, PostgreSQL included: {FRESHTRACK} / node-gc"
-            made.append(Figure(name=title, values=_ratios(ours, contestants["node-gc"], _cpu), at_most=wanted_cpu))
+        for name in ("node-drizzle", "node-gc"):
+            if name in contestants:
+                wanted_cpu = 1.0 if name == "node-gc" and shape > 1 else None
+                title = f"{shape} a request, CPU a reading, PostgreSQL included: {FRESHTRACK} / {name}"
+                made.append(Figure(name=title, values=_ratios(ours, contestants[name], _cpu), at_most=wanted_cpu))
         title = f"{shape} a request, readings/s: {FRESHTRACK} / raw COPY"
         made.append(Figure(name=title, values=[got["door_to_copy"] for got in ours], at_least=OF_COPY.get(shape)))
         title = f"{shape} a request, p99 at half of the maximum, ms: {FRESHTRACK}"
