@@ -12,12 +12,13 @@ import type { Grain, Stretch } from './range'
 import { doorSpans, type Measure, type Series, type Summary, summary } from './series'
 import type { Named } from './TimeChart'
 
-// The chart's library is only loaded by pages that have a chart.
-const TimeChart = lazy(async () => ({ default: (await import('./TimeChart')).TimeChart }))
+/** The chart's library is only loaded by pages that have a chart, and by these while their readings are on their way. */
+export const loadChart = () => import('./TimeChart')
+const TimeChart = lazy(async () => ({ default: (await loadChart()).TimeChart }))
 
 const NO_LIMITS: Limit[] = []
 /** Pixels beside the plot: chartOptions' PLOT_LEFT and PLOT_RIGHT, without its library. */
-const BESIDE = 58
+const BESIDE = 66
 
 interface Props {
   series: Series
@@ -85,7 +86,9 @@ export function ChartArea(props: Props) {
       {!facts && !humid && !isBusy && (
         <div className={classes.none}>
           <Empty icon={<IconChart />} title="No readings in this time">
-            As soon as a sensor of this unit reports, its line grows here.
+            {stretch.to >= Date.now() - 60_000
+              ? 'As soon as a sensor of this unit reports, its line grows here.'
+              : 'There may be some earlier or later.'}
           </Empty>
         </div>
       )}

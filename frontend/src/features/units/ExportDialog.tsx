@@ -51,7 +51,10 @@ export function ExportDialog({ unit, stretch: shown, zone, onClose }: Props) {
   const running = useRef<AbortController | null>(null)
   useEffect(() => () => running.current?.abort(), [])
 
-  const earliest = useQuery({ ...earliestQuery(organization, unit.id), enabled: time === 'all' }).data ?? undefined
+  const first = useQuery({ ...earliestQuery(organization, unit.id), enabled: time === 'all' })
+  const earliest = first.data ?? undefined
+  // Until it is known where everything begins, a file of everything can't be.
+  const isUnknown = time === 'all' && first.data === undefined
   const wrong = time === 'own' ? wrongWith(from, to, zone) : null
   const stretch = wrong ? initially : stretchFor(time, { from, to }, { initially, earliest, zone, at })
   const wanted: Wanted = { ...stretch, resolution, format }
@@ -102,7 +105,7 @@ export function ExportDialog({ unit, stretch: shown, zone, onClose }: Props) {
       submit={isAsking ? 'Download' : undefined}
       cancel={stage.at === 'done' ? 'Close' : stage.at === 'running' ? 'Cancel download' : 'Cancel'}
       pending={false}
-      disabled={Boolean(wrong)}
+      disabled={Boolean(wrong) || isUnknown}
     >
       {isAsking && (
         <>

@@ -17,10 +17,12 @@ interface Props {
   stretch: Stretch
   limits: Limit[]
   zone: string | undefined
+  /** Several sensors: their times add up. */
+  together: boolean
 }
 
 /** What a chart shows, in figures: lowest, highest, average, and how long the unit was within its limits. */
-export function Facts({ unit, facts, grain, stretch, limits, zone }: Props) {
+export function Facts({ unit, facts, grain, stretch, limits, zone, together }: Props) {
   const { organization } = useMember()
   const scale = useScale()
   const room = roomWithin(limits)
@@ -41,7 +43,10 @@ export function Facts({ unit, facts, grain, stretch, limits, zone }: Props) {
         average != null && { term: 'Average', value: temperature(average, scale) },
         statistics != null &&
           hasRoom &&
-          statistics.measured_s > 0 && { term: `Within ${roomWords(room, scale)}`, value: share(statistics) },
+          statistics.measured_s > 0 && {
+            term: `Within ${roomWords(room, scale)}`,
+            value: <Share {...{ statistics, together }} />,
+          },
       ]}
     />
   )
@@ -53,7 +58,8 @@ function roomWords({ low, high }: { low?: number; high?: number }, scale: 'C' | 
   return `limits (${temperature(low, scale)} to ${temperature(high, scale)})`
 }
 
-function share({ measured_s, in_range_s, above_s, below_s }: Statistics) {
+function Share({ statistics, together }: { statistics: Statistics; together: boolean }) {
+  const { measured_s, in_range_s, above_s, below_s } = statistics
   const percent = (100 * in_range_s) / measured_s
   // 99.97 % isn't all of it.
   const shown = percent === 100 ? '100' : Math.min(percent, 99.9).toFixed(1)
@@ -65,7 +71,10 @@ function share({ measured_s, in_range_s, above_s, below_s }: Statistics) {
     <>
       {shown}
       {'\u202f'}% of the time{' '}
-      <span className={classes.when}>{out.join(', ') || `${duration(measured_s * 1000)} measured`}</span>
+      <span className={classes.when}>
+        {out.join(', ') || `${duration(measured_s * 1000)} measured`}
+        {together && ', all sensors together'}
+      </span>
     </>
   )
 }

@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { lazy, Suspense, useMemo, useState } from 'react'
+import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
 import type { Unit } from '@/shared/api/types'
 import { useMember } from '@/shared/member'
 import { useZone } from '@/shared/sites'
@@ -9,7 +9,7 @@ import { Panel } from '@/shared/ui/Panel'
 import { StatusMark } from '@/shared/ui/StatusBadge'
 import { Loading, Trouble } from '@/shared/ui/states'
 import { dayOf } from '@/shared/units'
-import { ChartArea } from './ChartArea'
+import { ChartArea, loadChart } from './ChartArea'
 import { clockWords, grainWords, stretchWords, viewWords } from './chartWords'
 import { readingsAddress } from './exporting'
 import { Facts } from './Facts'
@@ -79,6 +79,7 @@ function ReadingsPanel(props: PanelProps) {
   const { unit, limits, spans, title, view, onView, onBack, isTable, onTable, home, limited } = props
   const { organization } = useMember()
   const zone = useZone(unit.site)
+  useEffect(() => void loadChart(), [])
   const isAll = 'preset' in view && view.preset === 'all'
   const earliest = useQuery({ ...earliestQuery(organization, unit.id), enabled: isAll }).data ?? undefined
   const { stretch, show, settle, choose } = useStretch(view, earliest, onView)
@@ -140,7 +141,14 @@ function ReadingsPanel(props: PanelProps) {
           onStretch={choose}
         />
       )}
-      {facts && <Facts {...{ unit, facts, limits, zone }} stretch={resting} grain={series.grain} />}
+      {facts && (
+        <Facts
+          {...{ unit, facts, limits, zone }}
+          stretch={resting}
+          grain={series.grain}
+          together={Object.keys(series.temperature).length > 1}
+        />
+      )}
     </Panel>
   )
 }

@@ -34,8 +34,8 @@ export function valueRange(
     return [Math.max(0, bottom - missing - margin), Math.min(100, top + missing + margin)]
   }
   const all = limits.map((limit) => ({ side: limit.side, value: convert(limit.celsius) }))
-  let bottom = low ?? Math.min(...all.map((limit) => limit.value), 0)
-  let top = high ?? Math.max(...all.map((limit) => limit.value), 10)
+  let bottom = low ?? Math.min(...all.map((limit) => limit.value), convert(0))
+  let top = high ?? Math.max(...all.map((limit) => limit.value), convert(10))
   const ceiling = Math.min(...all.filter((limit) => limit.side === 'above').map((limit) => limit.value))
   const floor = Math.max(...all.filter((limit) => limit.side === 'below').map((limit) => limit.value))
   if (Number.isFinite(ceiling)) top = Math.max(top, ceiling)

@@ -10,7 +10,7 @@ import { ticksOf } from './zone'
 
 /** Room beside the plot, in pixels: what is laid over a chart must know it. */
 export const PLOT_LEFT = 44
-export const PLOT_RIGHT = 14
+export const PLOT_RIGHT = 22
 
 interface Wanted {
   width: number

@@ -221,7 +221,7 @@ describe('an export', () => {
     const backend = measured()
     backend.file = () => csv('at,min\r\n1,2\r\n3,4\r\n', 2)
     const { user, dialog } = await openDialog(backend)
-    expect(dialog).toHaveTextContent(/About 1,440 rows if every sensor reported on time, roughly 216.kB/)
+    expect(dialog).toHaveTextContent(/About 1,440 rows if every sensor reported on time, roughly 189.kB/)
     await user.click(within(dialog).getByRole('radio', { name: /By hour/ }))
     expect(dialog).toHaveTextContent(/About 25 rows/)
     await user.click(within(dialog).getByRole('button', { name: 'Download' }))
