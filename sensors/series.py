@@ -250,10 +250,10 @@ WITH runs AS MATERIALIZED ({_RUNS}), raw_hours AS ({_RAW_HOURS}), days AS MATERI
 )""",  # noqa: S608
 }
 
-_ONE: Final = ", added AS MATERIALIZED (SELECT * FROM parts)"
+_ONE: Final = ", added AS (SELECT * FROM parts)"
 # The first and last values of several sensors together would be anybody's.
 _SEVERAL: Final = """
-, added AS MATERIALIZED (
+, added AS (
   SELECT at, sum(count)::integer AS count, sum(total)::bigint AS total, min(lowest) AS lowest, max(highest) AS highest,
          CASE count(first) WHEN 1 THEN min(first) END AS first, CASE count(last) WHEN 1 THEN min(last) END AS last,
          sum(humidity_count)::integer AS humidity_count, sum(humidity_total)::bigint AS humidity_total,
@@ -265,34 +265,25 @@ _SEVERAL: Final = """
 # As the tables keep it, mean instead of total: rounded as people round.
 _PLAIN: Final = """
 SELECT at, lowest, round(total::numeric / nullif(count, 0))::integer, highest, count::bigint, first, last,
-       humidity_lowest, round(humidity_total::numeric / nullif(humidity_count, 0))::integer, humidity_highest, 0
+       humidity_lowest, round(humidity_total::numeric / nullif(humidity_count, 0))::integer, humidity_highest
 FROM added WHERE at {beyond} %(place)s ORDER BY at {order} LIMIT %(limit)s
 """
 
-# Equal numbers of neighbouring hours or days become one point, as few as need be; without need (`merged` is 0), each
-# stays its own. The first and last value stand behind their place, in one number: 16 bits.
+# Neighbouring hours or days become one point: those of `width` seconds from `low` on. The first and last value stand
+# behind their time, in one number of which they have 16 bits.
 _MERGED: Final = """
-, frame AS (
-  SELECT low, CASE WHEN points <= %(limit)s THEN 0
-                   ELSE ceil((floor((high - low) / %(step)s + %(tolerance)s) + 1) / %(limit)s)::bigint END AS merged
-  FROM (
-    SELECT date_part('epoch', min(at)) AS low, date_part('epoch', max(at)) AS high, count(*) AS points FROM added
-  ) AS edges
-), placed AS (
-  SELECT added.*, merged, date_part('epoch', at)::bigint AS second,
-         floor((date_part('epoch', at) - low) / %(step)s + %(tolerance)s)::bigint AS ordinal
-  FROM added CROSS JOIN frame
-)
 SELECT min(at), min(lowest), round(sum(total) / nullif(sum(count), 0))::integer, max(highest), sum(count),
-       (min((ordinal << 16) + first + 32768) & 65535) - 32768, (max((ordinal << 16) + last + 32768) & 65535) - 32768,
+       CASE WHEN min(sensor_id) = max(sensor_id) THEN (min((second << 16) + first + 32768) & 65535) - 32768 END,
+       CASE WHEN min(sensor_id) = max(sensor_id) THEN (max((second << 16) + last + 32768) & 65535) - 32768 END,
        min(humidity_lowest), round(sum(humidity_total) / nullif(sum(humidity_count), 0))::integer,
-       max(humidity_highest), min(merged)
-FROM placed GROUP BY CASE merged WHEN 0 THEN second ELSE ordinal / merged END ORDER BY 1
+       max(humidity_highest), max(at), count(*)
+FROM (SELECT *, date_part('epoch', at)::bigint AS second FROM parts) AS placed
+GROUP BY (second - %(origin)s) / %(width)s ORDER BY 1
 """
 
 _STEP_S: Final = {"hour": HOUR_S, "day": 24 * HOUR_S}
-# A day of 23 hours begins an hour early by the count of days; hours may be half an hour off after a change of clocks.
-_TOLERANCE: Final = {"hour": 0.0, "day": 0.25}
+# A day of 23 hours brings the next one an hour before its time.
+_SLACK_S: Final = {"hour": 0, "day": 6 * HOUR_S}
 
 
 class Bucket(NamedTuple):
@@ -343,9 +334,33 @@ def buckets(
     inside a transaction.
     """
     span = span_of(start=start, end=end, resolution=resolution, zone=zone)
-    final = {"step": _STEP_S[resolution], "tolerance": _TOLERANCE[resolution], "limit": max_points}
-    rows = _select(_MERGED, sensors=sensors, span=span, resolution=resolution, zone=zone, **final)
-    return Buckets([_bucket(row) for row in rows], max((row[-1] for row in rows), default=0) or 1)
+    what: dict[str, Any] = {"sensors": sensors, "span": span, "resolution": resolution, "zone": zone}
+    rows: list[Any] = []
+    low, merged = span.low, _to_merge(span.low, span.high, resolution, max_points)
+    while merged > 1:
+        origin, width = int(low.timestamp()) - _SLACK_S[resolution], merged * _STEP_S[resolution]
+        rows = _select(_MERGED, **what, origin=origin, width=width)
+        if sum(row[-1] for row in rows) <= max_points * len(sensors):
+            break  # few enough, perhaps, without
+        need = _to_merge(rows[0][0], rows[-1][-2], resolution, max_points)
+        if need >= merged:
+            return Buckets([_bucket(row[:-2]) for row in rows], merged)
+        low, merged = rows[0][0], need  # the range has room for more than there is
+    single = _select(_alone(sensors) + _PLAINS["after"], **what, place=_FIRST_PLACE[0], limit=max_points + 1)
+    if len(single) <= max_points or not rows:
+        return Buckets([_bucket(row) for row in single[:max_points]])
+    return Buckets([_bucket(row[:-2]) for row in rows], merged)
+
+
+def _alone(sensors: Sequence[Sensor]) -> str:
+    """SQL that brings the hours or days of several sensors together."""
+    return _ONE if len(sensors) == 1 else _SEVERAL
+
+
+def _to_merge(low: datetime, high: datetime, resolution: str, max_points: int) -> int:
+    """How many hours or days from `low` to `high` must become one. An hour more: some are half an hour off."""
+    points = (high - low) // timedelta(seconds=_STEP_S[resolution]) + 2
+    return -(-points // max_points)
 
 
 def bucket_page(
@@ -372,9 +387,8 @@ def bucket_page(
         if low >= high:
             continue
         span = span_of(start=low, end=high, resolution=resolution, zone=zone)
-        rows = _select(
-            _PLAINS[direction], sensors=sensors, span=span, resolution=resolution, zone=zone, place=at, limit=limit
-        )
+        what: dict[str, Any] = {"sensors": sensors, "span": span, "resolution": resolution, "zone": zone}
+        rows = _select(_alone(sensors) + _PLAINS[direction], **what, place=at, limit=limit)
         if len(rows) >= limit:
             break
     found = [_bucket(row) for row in rows]
@@ -405,7 +419,7 @@ def _select(
         cursor.execute(_NOTED, {"sensors": ids, "first": span.first, "last": span.last})
         runs = _runs(cursor.fetchall(), first=span.first, last=span.last)
         cursor.execute(
-            _PARTS[resolution, bool(runs)] + (_ONE if len(ids) == 1 else _SEVERAL) + final,
+            _PARTS[resolution, bool(runs)] + final,
             {
                 "sensors": ids,
                 "zone": zone,
@@ -440,7 +454,7 @@ def _runs(noted: Sequence[tuple[int, int]], *, first: int, last: int) -> list[tu
 
 
 def _bucket(row: Sequence[Any]) -> Bucket:
-    at, low, mean, high, count, first, last, *damp, _ = row
+    at, low, mean, high, count, first, last, *damp = row
     low, mean, high = (_degrees(value) for value in (low, mean, high))
     return Bucket(at, low, mean, high, count, *map(_degrees, (first, last, *damp)))
 

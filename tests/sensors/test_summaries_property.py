@@ -89,8 +89,8 @@ def expected(measured: list[Measured], *, zone: str, resolution: str) -> list[se
 
 
 @settings(max_examples=60)
-@given(history=histories())
-def test_answers_equal_a_recount_before_and_after_summing_up(history: Any) -> None:
+@given(history=histories(), most=st.integers(1, 30))
+def test_answers_equal_a_recount_before_and_after_summing_up(history: Any, most: int) -> None:
     zone, middle, batches = history
     sensor = SensorFactory(unit__area__site__timezone=zone)
     known: list[Measured] = []
@@ -107,6 +107,31 @@ def test_answers_equal_a_recount_before_and_after_summing_up(history: Any) -> No
                     max_points=2000,
                 )
             assert found == series.Buckets(expected(known, zone=zone, resolution=resolution), 1)
+            merge_agrees(found.rows, resolution)
+
+    def merge_agrees(single: list[series.Bucket], resolution: str) -> None:
+        with as_system():
+            found = series.buckets(
+                sensors=[sensor],
+                start=middle - timedelta(days=3),
+                end=middle + timedelta(days=3),
+                resolution=resolution,
+                zone=zone,
+                max_points=most,
+            ).rows
+        assert len(found) <= most
+        starts = [bucket.at for bucket in found]
+        assert set(starts) <= {bucket.at for bucket in single}
+        for bucket, after in zip(found, [*starts, None][1:], strict=True):
+            part = [one for one in single if bucket.at <= one.at and (after is None or one.at < after)]
+            assert bucket.count == sum(one.count for one in part)
+            assert bucket.min == min((one.min for one in part if one.min is not None), default=None)
+            assert bucket.max == max((one.max for one in part if one.max is not None), default=None)
+            assert bucket.first == next((one.first for one in part if one.first is not None), None)
+            assert bucket.last == next((one.last for one in part[::-1] if one.last is not None), None)
+            assert bucket.humidity_max == max(
+                (o.humidity_max for o in part if o.humidity_max is not None), default=None
+            )
 
     for measured, roll_at in batches:
         keep(sensor, measured)
