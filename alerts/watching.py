@@ -102,7 +102,7 @@ class Rulebook:
             self._learn_places(places, units)
 
     def envelope(self, unit_id: UUID) -> Envelope:
-        """Note [Envelopes]. The unit must have been learnt."""
+        """How far its values may go (Note [Envelopes] above). The unit must have been learnt."""
         envelope = self._envelopes.get(unit_id)
         if envelope is None:
             envelope = self._envelopes[unit_id] = _envelope(self.watches(unit_id))

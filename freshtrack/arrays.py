@@ -9,6 +9,7 @@ would cost as much as storing them. A column is packed into the bytes that Postg
 from __future__ import annotations
 
 from typing import Any, Final
+from weakref import WeakSet
 
 import numpy as np
 import psycopg
@@ -103,10 +104,13 @@ def _unpack(data: bytes) -> Integers:
 
 def cursor(connection: psycopg.Connection[Any]) -> psycopg.Cursor[Any]:
     """A cursor that binds on the server's side, sends these types and answers their arrays as columns (int64)."""
+    if connection not in _taught:
+        for kind, dumper in _DUMPERS.items():
+            connection.adapters.register_dumper(kind, dumper)
+            # In binary form only: other cursors ask for text, and go on getting lists.
+            connection.adapters.register_loader(dumper.oid, _Loader)
+        _taught.add(connection)
     made = psycopg.Cursor(connection)
-    for kind, dumper in _DUMPERS.items():
-        made.adapters.register_dumper(kind, dumper)
-        made.adapters.register_loader(dumper.oid, _Loader)
     made.format = pq.Format.BINARY
     return made
 
@@ -139,4 +143,6 @@ class _Loader(Loader):
         return _unpack(bytes(data))
 
 
+# Connections that know these types: teaching them to each cursor would cost more than a statement.
+_taught: Final[WeakSet[psycopg.Connection[Any]]] = WeakSet()
 _DUMPERS: Final = {Int2s: _Int2Dumper, Int4s: _Int4Dumper, Moments: _MomentDumper}

@@ -126,8 +126,7 @@ def database(variable: str) -> dict[str, Any]:
 
 
 DATABASES = {"default": database("DATABASE_URL")}
-# The ingest writer prepares its statements. Behind PgBouncer in transaction mode that needs release 1.21 with
-# max_prepared_statements above 0; before that, switch it off.
+# The ingest writer prepares its statements, unless it finds a pooler between itself and PostgreSQL.
 DATABASE_PREPARES = env.bool("DATABASE_PREPARES", default=True)
 if env.str("TEST_DB_TEMPLATE", default=""):
     # A migrated template: dj-stripe's migrations alone take a minute.
@@ -423,6 +422,7 @@ SPECTACULAR_SETTINGS = {
 # --- ingest -----------------------------------------------------------------------------------------------------
 INGEST_MAX_BYTES = 4 * 1024 * 1024  # contract: 4 MiB, inflated too
 INGEST_MAX_READINGS = 10_000
+INGEST_QUEUE_BYTES = env.int("INGEST_QUEUE_BYTES", default=128 * 1024 * 1024)  # of bodies; beyond: 503 as well
 INGEST_QUEUE_READINGS = env.int("INGEST_QUEUE_READINGS", default=100_000)  # beyond: 503, memory stays bounded
 # Refused readings are kept: so many of an organization, so long, and so many more in a minute and process.
 QUARANTINE_KEPT = env.int("QUARANTINE_KEPT", default=50_000)

@@ -25,7 +25,8 @@ from ingest import native, tts
 from ingest.authentication import Guesses, KeyCache, Sender
 from ingest.pipeline import Delivery, Outcome
 from ingest.samples import BadBody, Decoded
-from ingest.writer import Busy, Unavailable, Writer
+from ingest.waiting import Busy
+from ingest.writer import Unavailable, Writer
 from organizations import secrets
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,26 @@ class Refusal(Exception):
         self.headers = headers
 
 
+class Meter:
+    """How many bytes a request holds in memory, of what all requests of the process may."""
+
+    def __init__(self, door: IngestDoor) -> None:
+        self._door = door
+        self._held = 0
+
+    def hold(self, size: int) -> None:
+        """Now it holds so many, until `close`. Raises Busy if that is too much for all together."""
+        self._door.held += size - self._held
+        self._held = size
+        if self._door.held > settings.INGEST_QUEUE_BYTES:
+            raise Busy
+
+    def close(self) -> None:
+        """It is answered."""
+        self._door.held -= self._held
+        self._held = 0
+
+
 class IngestDoor:
     """The ASGI application. One writer and one key cache a process."""
 
@@ -58,6 +79,7 @@ class IngestDoor:
         self._writer = Writer()
         self._keys = KeyCache()
         self._guesses = Guesses()
+        self.held = 0  # bytes of bodies on their way
         self._pending: dict[str, asyncio.Future[Sender | None]] = {}
         self._looking_up = ThreadPoolExecutor(1, thread_name_prefix="ingest-keys")
 
@@ -65,10 +87,15 @@ class IngestDoor:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 4404})  # before it is accepted: the server answers 403
+            return
+        meter = Meter(self)
         headers = {name.lower(): value for name, value in scope["headers"]}
         request_id = requests.begin(headers.get(b"x-request-id", b"").decode("latin-1"))
         try:
-            outcome = await self._receive(scope, headers, receive)
+            outcome = await self._receive(scope, headers, receive, meter)
         except Refusal as refusal:
             await _refuse(send, refusal, request_id)
         except BadBody as bad:
@@ -85,6 +112,8 @@ class IngestDoor:
             await _refuse(send, Refusal(500, "internal_error", detail), request_id)
         else:
             await _answer(send, 200, msgspec.json.encode(_shape(outcome)), request_id)
+        finally:
+            meter.close()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """The server's start and stop, where it tells (uvicorn does, daphne doesn't)."""
@@ -102,7 +131,7 @@ class IngestDoor:
         await self._writer.close()
         self._looking_up.shutdown()
 
-    async def _receive(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Outcome:
+    async def _receive(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, meter: Meter) -> Outcome:
         form = scope["path"].removeprefix("/api/v1/ingest/").removesuffix("/")
         adapter = ADAPTERS.get(form)
         if adapter is None:
@@ -112,7 +141,8 @@ class IngestDoor:
         client = scope.get("client")
         sender = await self._sender(headers, address=client[0] if client else "")
         _check_type(headers)
-        body = _inflate(headers, await _read(headers, receive))
+        body = _inflate(headers, await _read(headers, receive, meter))
+        meter.hold(len(body))
         decoded = _decode(adapter, body, at=timezone.now())
         if not decoded.count:
             return Outcome(rejected=decoded.rejected)
@@ -172,7 +202,7 @@ def _check_type(headers: dict[bytes, bytes]) -> None:
         raise Refusal(415, "unsupported_media_type", f"Content-Type {kind[:60]} isn't understood here. Send JSON.")
 
 
-async def _read(headers: dict[bytes, bytes], receive: Receive) -> bytes:
+async def _read(headers: dict[bytes, bytes], receive: Receive, meter: Meter) -> bytes:
     """The body as it was sent, never more than the limit of it in memory."""
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared) > settings.INGEST_MAX_BYTES:
@@ -189,6 +219,7 @@ async def _read(headers: dict[bytes, bytes], receive: Receive) -> bytes:
                 size += len(part)
                 if size > settings.INGEST_MAX_BYTES:
                     raise _too_large()
+                meter.hold(size)
                 parts.append(part)
                 if not message.get("more_body"):
                     return b"".join(parts)
@@ -219,6 +250,8 @@ def _inflate(headers: dict[bytes, bytes], body: bytes) -> bytes:
         raise _too_large()
     if not inflater.eof:
         raise BadBody(400, "malformed_gzip", "The gzip body is cut off.")
+    if inflater.unused_data:
+        raise BadBody(400, "malformed_gzip", "Something follows the gzip body. Send one gzip member.")
     return inflated
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 from django.conf import settings
@@ -17,6 +18,8 @@ class _Body(msgspec.Struct, gc=False):
 # The strict decoder does a whole request at once; only a request with a broken reading is taken apart.
 _strict = msgspec.json.Decoder(_Body)
 _loose = msgspec.json.Decoder(LooseBody)
+# A string that isn't UTF-8 is found only where it is read.
+_MALFORMED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _one = msgspec.json.Decoder(Candidate)
 
 
@@ -30,8 +33,8 @@ def decode(body: bytes, *, at: datetime) -> Decoded:
         decoded = Decoded(_strict.decode(body).readings, body=body)
     except msgspec.ValidationError:
         return _each(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BadBody(400, "malformed_json", f"The body isn't valid JSON: {error}") from error
+    except _MALFORMED as error:
+        raise _malformed(error) from error
     _limit(decoded.count)
     return decoded
 
@@ -41,18 +44,24 @@ def _each(body: bytes) -> Decoded:
         readings = _loose.decode(body).readings
     except msgspec.ValidationError as error:
         raise BadBody(400, "invalid", f'Expected {{"readings": [...]}}: {error}') from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BadBody(400, "malformed_json", f"The body isn't valid JSON: {error}") from error
+    except _MALFORMED as error:
+        raise _malformed(error) from error
     _limit(len(readings))
     decoded = Decoded(indexes=(indexes := []), body=body)
     for index, raw in enumerate(readings):
         try:
             decoded.candidates.append(_one.decode(raw))
+        except UnicodeDecodeError as error:
+            raise _malformed(error) from error
         except (msgspec.DecodeError, RecursionError) as error:
             decoded.refuse(index, "invalid", str(error))
         else:
             indexes.append(index)
     return decoded
+
+
+def _malformed(error: Exception) -> BadBody:
+    return BadBody(400, "malformed_json", f"The body isn't valid JSON: {error}")
 
 
 def _limit(count: int) -> None:

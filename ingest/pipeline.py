@@ -93,7 +93,7 @@ def store(deliveries: Sequence[Delivery], *, at: datetime) -> list[Outcome]:
 def _store_and_keep(deliveries: Sequence[Delivery], *, at: datetime) -> list[Outcome]:
     try:
         with acting_as_system("ingest writer", origin=Origin(via="ingest")):
-            outcomes = _store(deliveries, memory=_memories.memory, at=at)
+            outcomes = _store_batch(deliveries, memory=_memories.memory, at=at)
             quarantine.keep(_refused(deliveries, outcomes), at=at)
     except BaseException:
         # What was learnt in a transaction that isn't committed may never have been.
@@ -108,7 +108,12 @@ def store_within(deliveries: Sequence[Delivery], *, at: datetime) -> list[Outcom
     Inside one of a member who is restricted to some sites, all probes must be at these. Nothing is remembered: a member
     sees a part of the probes, rules and changes, and may still roll back what was learnt.
     """
-    return _store(deliveries, memory=Memory(), at=at)
+    return _store_batch(deliveries, memory=Memory(), at=at)
+
+
+def _store_batch(deliveries: Sequence[Delivery], *, memory: Memory, at: datetime) -> list[Outcome]:
+    with connection.wrap_database_errors:  # cursors of psycopg's own raise errors of psycopg's own
+        return _store(deliveries, memory=memory, at=at)
 
 
 def _store(deliveries: Sequence[Delivery], *, memory: Memory, at: datetime) -> list[Outcome]:

@@ -9,31 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final
+from weakref import WeakSet
 
+import psycopg
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
+from psycopg.errors import DeadlockDetected
 
 from ingest import pipeline
 from ingest.pipeline import Delivery, Outcome
+from ingest.waiting import Waiter, Waiting
 from organizations import events
 
 logger = logging.getLogger(__name__)
 
 # Readings in one transaction: beyond this a bigger batch gains nothing and everybody waits longer.
 MOST_AT_ONCE: Final = 5_000
-# Transactions in flight: more would only wait for each other.
+# Transactions in flight: more would only wait for each other. A second one begins only when so many readings wait:
+# lone readings share a transaction's fixed costs better than they share two.
 WRITERS: Final = 2
+WORTH_ANOTHER: Final = 1_000
 # Times that a statement is executed before it is prepared; after that PostgreSQL needn't plan it any more.
 _PREPARED_AFTER: Final = 3
-
-
-class Busy(Exception):
-    """The queue is full: come back in a moment."""
 
 
 class Unavailable(Exception):
@@ -44,8 +45,7 @@ class Writer:
     """One a process, of the event loop that first uses it; speaks to the database in threads of its own."""
 
     def __init__(self) -> None:
-        self._queue: deque[tuple[Delivery, asyncio.Future[Outcome]]] = deque()
-        self._queued = 0
+        self._waiting = Waiting()
         self._working: set[asyncio.Task[None]] = set()
         self._idle = [ThreadPoolExecutor(1, thread_name_prefix=f"ingest-writer-{n}") for n in range(WRITERS)]
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="ingest-aside")
@@ -54,15 +54,12 @@ class Writer:
     async def write(self, delivery: Delivery) -> Outcome:
         """Store a request; returns after the commit.
 
-        Raises Busy when the queue is full, Unavailable when the database doesn't answer: both store nothing.
+        Raises Busy when the queue is full (or the organization's share of it), Unavailable when the database doesn't
+        answer: both store nothing.
         """
-        size = delivery.decoded.count
-        if self._queued + size > settings.INGEST_QUEUE_READINGS:
-            raise Busy
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._queue.append((delivery, future))
-        self._queued += size
-        if self._idle:
+        self._waiting.add(Waiter(delivery, future))
+        if self._may_begin():
             task = asyncio.create_task(self._work(self._idle.pop()))
             self._working.add(task)
             task.add_done_callback(self._working.discard)
@@ -77,24 +74,20 @@ class Writer:
             await loop.run_in_executor(executor, _give_back_connection)
             executor.shutdown()
 
-    async def _work(self, thread: ThreadPoolExecutor) -> None:
-        try:
-            while self._queue:
-                batch = self._take()
-                await self._store(thread, [delivery for delivery, _ in batch], [future for _, future in batch])
-        finally:
-            self._idle.append(thread)
+    def _may_begin(self) -> bool:
+        """Whether what waits is worth a transaction of its own, beside one that is in flight."""
+        return len(self._idle) == WRITERS or (bool(self._idle) and self._waiting.readings >= WORTH_ANOTHER)
 
-    def _take(self) -> list[tuple[Delivery, asyncio.Future[Outcome]]]:
-        batch: list[tuple[Delivery, asyncio.Future[Outcome]]] = []
-        size = 0
-        while self._queue and (not batch or size < MOST_AT_ONCE):
-            delivery, future = self._queue.popleft()
-            count = delivery.decoded.count
-            self._queued -= count
-            size += count
-            batch.append((delivery, future))
-        return batch
+    async def _work(self, thread: ThreadPoolExecutor) -> None:
+        while True:
+            batch = self._waiting.take(MOST_AT_ONCE)
+            try:
+                await self._store(thread, [waiter.delivery for waiter in batch], [waiter.answer for waiter in batch])
+            finally:
+                self._idle.append(thread)
+            if not self._waiting or not self._may_begin():
+                return
+            self._idle.remove(thread)
 
     async def _store(
         self, thread: ThreadPoolExecutor, deliveries: Sequence[Delivery], futures: Sequence[asyncio.Future[Outcome]]
@@ -134,15 +127,44 @@ def _store(deliveries: Sequence[Delivery]) -> tuple[list[Outcome], events.Afterw
     """In the writer's thread."""
     if connection.connection is not None and connection.connection.closed:
         connection.close()
-    connection.ensure_connection()
-    connection.connection.prepare_threshold = _PREPARED_AFTER if settings.DATABASE_PREPARES else None
+    _prepare_statements()
     with events.collecting() as afterwards:
         try:
-            outcomes = pipeline.store(deliveries, at=timezone.now())
+            outcomes = _store_again_after_a_deadlock(deliveries)
         except (OperationalError, InterfaceError):
             connection.close()  # the next batch opens a fresh one
             raise
     return outcomes, afterwards
+
+
+def _store_again_after_a_deadlock(deliveries: Sequence[Delivery]) -> list[Outcome]:
+    """Locks are taken in order, so there should be none; if a person's console makes one, it costs a second try."""
+    try:
+        return pipeline.store(deliveries, at=timezone.now())
+    except OperationalError as error:
+        if not isinstance(error.__cause__, DeadlockDetected):
+            raise
+        logger.warning("a batch met a deadlock and is stored again")
+        return pipeline.store(deliveries, at=timezone.now())
+
+
+# Connections of the writers, and whether their statements are prepared.
+_prepared: Final[WeakSet[psycopg.Connection[Any]]] = WeakSet()
+
+
+def _prepare_statements() -> None:
+    """Have PostgreSQL keep the plans of our statements, unless a pooler may hand them to another session."""
+    connection.ensure_connection()
+    raw = connection.connection
+    if not settings.DATABASE_PREPARES or raw in _prepared:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        # A pooler tells a number of its own as that of the session.
+        is_direct = cursor.fetchone()[0] == raw.info.backend_pid
+    if is_direct:
+        raw.prepare_threshold = _PREPARED_AFTER
+    _prepared.add(raw)
 
 
 def _give_back_connection() -> None:

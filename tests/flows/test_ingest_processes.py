@@ -139,7 +139,6 @@ def nothing_stays_in_the_connections(house: Installation) -> None:
     assert house.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
 
 
-@pytest.mark.xfail(reason="The writer prepares statements unless it is told of the pooler: some requests end in 500.")
 def test_a_pooler_that_nobody_mentioned_harms_nobody(house: Installation) -> None:
     """PgBouncer before 1.22 hands a session to another client without the statements that the first had prepared."""
     key = house.furnish("told(key=key_of(OrganizationFactory()))")["key"]

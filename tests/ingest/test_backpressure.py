@@ -111,7 +111,8 @@ def test_a_full_queue_refuses_at_once_and_recovers(house: Installation, door: Do
                 assert wait_until(lambda: len(refusals) >= 300, seconds=60)
                 seen.append(door.memory())
             acknowledged["readings"] = sum(answer.result() for answer in answers)
-        assert QUEUE * 0.5 <= acknowledged["readings"] <= QUEUE + 20_000
+        # Each was refused or stored; how many came after the database was back depends on the machine.
+        assert acknowledged["readings"] == (400 - len(refusals)) * 1000 >= QUEUE * 0.5
         print(
             f"{len(refusals)} refused, the slowest after {max(refusals) * 1000:.0f} ms, median "
             f"{statistics.median(refusals) * 1000:.0f} ms; memory {before / MIB:.0f} to {max(seen) / MIB:.0f} MiB"
@@ -126,7 +127,6 @@ def test_a_full_queue_refuses_at_once_and_recovers(house: Installation, door: Do
         assert post(client, key, parcel(5000, 1000)).json()["accepted"] == 1000
 
 
-@pytest.mark.xfail(reason="The queue counts readings and not bytes: each waiting request keeps its body.", strict=False)
 def test_requests_of_full_size_do_not_fill_the_memory(house: Installation, door: Door, keys: dict[str, str]) -> None:
     """4 MiB each, with few readings in them: the queue counts readings, but what holds memory are bytes."""
     key = keys["flood"]
@@ -145,7 +145,6 @@ def test_requests_of_full_size_do_not_fill_the_memory(house: Installation, door:
         assert most < before + 200 * MIB
 
 
-@pytest.mark.xfail(reason="Bodies on their way are counted nowhere.")
 def test_half_sent_requests_of_full_size_do_not_fill_the_memory(
     house: Installation, door: Door, keys: dict[str, str]
 ) -> None:
@@ -193,10 +192,7 @@ def watch_memory(door: Door, *, seconds: float) -> int:
 @pytest.mark.parametrize(
     "size",
     [
-        pytest.param(
-            1000,
-            marks=pytest.mark.xfail(reason="One organization may fill the queue of all.", strict=False),
-        ),
+        1000,
         100,
     ],
 )
