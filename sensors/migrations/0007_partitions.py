@@ -328,7 +328,9 @@ BEGIN
   END IF;
   IF EXISTS (
     SELECT FROM sensors_arrival AS a, unnest(a.hours) AS noted (hour)
-    WHERE noted.hour > extract(epoch FROM begun) / 3600 - 1 AND noted.hour < extract(epoch FROM ended) / 3600
+    -- Below zero: a whole sensor is to be summed up anew.
+    WHERE noted.hour < 0
+      OR (noted.hour > extract(epoch FROM begun) / 3600 - 1 AND noted.hour < extract(epoch FROM ended) / 3600)
   ) THEN
     RETURN 'arrivals';
   END IF;
