@@ -168,7 +168,8 @@ def test_no_row_is_made_at_another_site(model: Any, chain: Chain) -> None:
 )
 def test_no_row_is_moved_to_another_site_or_to_all(model: Any, chain: Chain) -> None:
     here, there, _ = chain.sites
-    nullable = model._meta.get_field("site_id" if model in (AlertEvent, Notification, QuarantinedReading) else "site").null
+    column = "site_id" if model in (AlertEvent, Notification, QuarantinedReading) else "site"
+    nullable = model._meta.get_field(column).null
     for destination in [there, None] if nullable else [there]:
         with acting_in(chain.organization, sites=[here]), refused():
             model.objects.update(site_id=destination)
