@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
 
 from ingest.authentication import Sender
 from ingest.pipeline import Delivery
@@ -17,7 +17,7 @@ ONE, OTHER, THIRD = uuid4(), uuid4(), uuid4()
 
 
 @pytest.fixture(autouse=True)
-def small_queue(settings: SettingsWrapper) -> None:
+def small_queue(settings: Any) -> None:
     settings.INGEST_QUEUE_READINGS = 100
 
 
