@@ -23,7 +23,7 @@ from notifications.models import Notification
 from organizations.models import Change, Membership, Organization, Role
 from organizations.scoped_views import OrganizationScoped
 from organizations.tenancy import acting_in
-from sensors.models import Gateway, Reading, Sensor, Site, Unit
+from sensors.models import Gateway, Reading, ReadingDay, ReadingHour, Sensor, Site, Unit
 from tests.factories import (
     NOON,
     AlertFactory,
@@ -96,12 +96,22 @@ def _furnish(site: Site) -> dict[type[models.Model], models.Model]:
         reading = Reading.objects.create(
             organization=site.organization, sensor=sensor, recorded_at=NOON, delay_s=0, temperature=3.0
         )
+        sums = {"count": 1, "total": 300, "humidity_count": 0, "humidity_total": 0}
+        hour = ReadingHour.objects.create(organization=site.organization, sensor=sensor, hour=NOON, **sums)
+        day = ReadingDay.objects.create(organization=site.organization, sensor=sensor, day=NOON, **sums)
         change = Change.objects.get(entity="site", entity_id=str(site.pk))
     gateway = GatewayFactory(site=site)
     notification = NotificationFactory(organization=site.organization, site_id=site.pk)
     refused = QuarantinedReadingFactory(organization=site.organization, site_id=site.pk)
-    rows = [site, area, unit, sensor, rule, alert, event, state, reading, change, gateway, notification, refused]
+    measured = [reading, hour, day]
+    rows = [site, area, unit, sensor, rule, alert, event, state, *measured, change, gateway, notification, refused]
     return {type(row): row for row in rows}
+
+
+# What is stored of readings has no key of its own: it is a sensor's at a time, in this column.
+TIMES: dict[type[models.Model], str] = {Reading: "recorded_at", ReadingHour: "hour", ReadingDay: "day"}
+# A column that can be set to itself.
+NUMBERS: dict[type[models.Model], str] = {Reading: "delay_s", ReadingHour: "count", ReadingDay: "count"}
 
 
 @contextmanager
@@ -135,7 +145,7 @@ def test_whatever_the_sites_only_their_rows_are_seen(model: Any, chain: Chain) -
 @pytest.mark.parametrize("model", CHANGEABLE, ids=lambda model: model.__name__)
 def test_rows_of_other_sites_are_neither_changed_nor_deleted(model: Any, chain: Chain) -> None:
     here, *others = chain.sites
-    column = "delay_s" if model is Reading else "organization"
+    column = NUMBERS.get(model, "organization")
     table = connection.ops.quote_name(model._meta.db_table)
     with acting_in(chain.organization, sites=[here]):
         before = transaction.savepoint()
@@ -155,8 +165,8 @@ def test_no_row_is_made_at_another_site(model: Any, chain: Chain) -> None:
     here, there, _ = chain.sites
     with as_system():
         copy = model.objects.get(pk=chain.sites[there][model].pk)
-    if model is Reading:
-        copy.recorded_at = NOON.replace(hour=13)
+    if model in TIMES:
+        setattr(copy, TIMES[model], NOON.replace(hour=13))
     else:
         copy.pk = None if model is Sensor else model._meta.pk.get_default()
     with acting_in(chain.organization, sites=[here]), refused():
@@ -196,7 +206,7 @@ def test_no_join_leads_to_another_site(chain: Chain) -> None:
 
 def _told(model: Any) -> str:
     """A column that isn't the foreign key itself, so that the join has to look."""
-    return "created_at" if model is not Reading else "recorded_at"
+    return TIMES.get(model, "created_at")
 
 
 @pytest.mark.parametrize("model", [Site, Unit, Sensor], ids=lambda model: model.__name__)
