@@ -172,7 +172,7 @@ run_tests() {
   trap print_summary EXIT
   local pytest=("$PY" -m pytest --durations=10)
   suite checks 180 bash "$0" check
-  suite unit 480 "${pytest[@]}" -n 2 --ignore=tests/tenancy --ignore=tests/flows --ignore=tests/browser
+  suite unit 720 "${pytest[@]}" -n 2 --ignore=tests/tenancy --ignore=tests/flows --ignore=tests/browser
   suite tenancy 120 "${pytest[@]}" -n 2 tests/tenancy
   # Flows start the whole product, browsers look at it.
   "$PY" -m freshtrack.up.web_app
