@@ -91,6 +91,7 @@ class Children:
     def forget(self, child: Child) -> None:
         """A process ended, and that is all right."""
         self._kill_group(child)
+        child.process.wait()
         self._tell_guard(f"-{child.process.pid}")
         self._all.remove(child)
 
