@@ -176,7 +176,7 @@ run_tests() {
   suite tenancy 120 "${pytest[@]}" -n 2 tests/tenancy
   # Flows start the whole product, browsers look at it.
   "$PY" -m freshtrack.up.web_app
-  suite flows 240 "${pytest[@]}" tests/flows
+  suite flows 480 "${pytest[@]}" tests/flows
   suite browser 480 "${pytest[@]}" tests/browser
   suite "web app" 120 npm --prefix frontend test
 }
