@@ -38,7 +38,7 @@ def house() -> Iterator[Installation]:
     except NoBouncer as reason:
         pytest.skip(str(reason))
     with (
-        installation(env={"RATE_PER_USER": "100000/min", "DEMO": "0", "DATABASE_PREPARES": "False"}) as made,
+        installation(env={"RATE_PER_USER": "100000/min", "DEMO": "0"}) as made,
         bouncer(made.sockets, connections=SERVER_CONNECTIONS) as folder,
     ):
         made.env["DATABASE_URL"] = f"postgres://freshtrack_app@/{made.database}?host={folder}"
