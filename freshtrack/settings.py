@@ -381,6 +381,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["organizations.throttling.PerUser"],
     "DEFAULT_THROTTLE_RATES": {
         "user": env.str("RATE_PER_USER", default="100/min"),
+        "screen": env.str("RATE_ON_SCREEN", default="600/min"),
         "founding": env.str("RATE_FOUNDING", default="20/hour"),
         "inviting": env.str("RATE_INVITING", default="200/hour"),
         "look_up": env.str("RATE_LOOK_UP", default="30/min"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import SimpleRateThrottle, UserRateThrottle
@@ -12,11 +13,22 @@ from organizations.accounts import limits
 
 
 class PerUser(UserRateThrottle):
-    """RATE_PER_USER requests in a minute, counted in Redis over all processes; off while Redis is away (cache.py)."""
+    """RATE_PER_USER requests of a person's programs, RATE_ON_SCREEN of the same person's screens.
+
+    A page of the web app asks a dozen questions at once, and whoever looks for a broken freezer opens ten in a minute.
+    Counted in Redis over all processes; off while Redis is away (cache.py).
+    """
 
     def get_rate(self) -> str:
         """Read when it is needed, not when this module is imported."""
-        return str(api_settings.DEFAULT_THROTTLE_RATES["user"])
+        return str(api_settings.DEFAULT_THROTTLE_RATES[self.scope])
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        """Whether there was room. A session's requests are counted apart from those with a bearer."""
+        if isinstance(request.successful_authenticator, SessionAuthentication):
+            self.scope = "screen"
+            self.num_requests, self.duration = self.parse_rate(self.get_rate())
+        return bool(super().allow_request(request, view))
 
 
 class _Named(SimpleRateThrottle):

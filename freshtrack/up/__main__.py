@@ -87,6 +87,7 @@ class Supervisor:
             "PYTHONUNBUFFERED": "1",  # progress is read from logs while they are written
             # The demonstration's organizations are on a plan without limits that a visitor could meet.
             "RATE_PER_USER": given.get("RATE_PER_USER") or "6000/min",
+            "RATE_ON_SCREEN": given.get("RATE_ON_SCREEN") or "6000/min",
             "RATE_FOUNDING": given.get("RATE_FOUNDING") or "6000/hour",
             "RATE_INVITING": given.get("RATE_INVITING") or "6000/hour",
             "RATE_LOOK_UP": given.get("RATE_LOOK_UP") or "6000/min",

@@ -126,6 +126,15 @@ class TestErrors:
         assert (answers[2].json()["code"], int(answers[2]["Retry-After"]) > 0) == ("throttled", True)
         assert calm.get("/api/v1/me/").status_code == 200
 
+    def test_a_persons_screens_and_programs_are_counted_apart(self, settings: Any) -> None:
+        rates = {"user": "1/hour", "screen": "3/hour"}
+        settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": rates}
+        person = UserFactory()
+        program, screen = client(token_of(person)), client()
+        screen.force_login(person)
+        assert [program.get("/api/v1/me/").status_code for _ in range(2)] == [200, 429]
+        assert [screen.get("/api/v1/me/").status_code for _ in range(4)] == [200, 200, 200, 429]
+
 
 def test_the_schema_is_openapi_3_1_and_public() -> None:
     response = client().get("/api/v1/schema/", headers={"accept": "application/json"})
