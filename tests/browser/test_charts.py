@@ -118,10 +118,12 @@ def shown(page: Page) -> tuple[datetime, datetime]:
 def draw_around(page: Page, share: float) -> None:
     """Select a bit of the chart on both sides of a place, with the mouse.
 
-    Where finer readings come just then, the chart is drawn anew under the hand, which then draws again.
+    Begins when nothing finer is on its way: a chart that changes between two looks at it is missed by any hand. Where
+    it is drawn anew all the same, draw again.
     """
     address = page.url
     give_up = time.monotonic() + PATIENCE_MS / 1000
+    expect(page.locator("[aria-busy=true]")).to_have_count(0, timeout=PATIENCE_MS)
     while page.url == address:
         assert time.monotonic() < give_up, "The chart can't be selected."
         box = page.locator(".u-over").first.bounding_box()
