@@ -21,7 +21,7 @@ class PerUser(UserRateThrottle):
 
     def get_rate(self) -> str:
         """Read when it is needed, not when this module is imported."""
-        return str(api_settings.DEFAULT_THROTTLE_RATES[self.scope])
+        return str(api_settings.DEFAULT_THROTTLE_RATES[str(self.scope)])
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Whether there was room. A session's requests are counted apart from those with a bearer."""
