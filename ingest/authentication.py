@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from organizations import secrets, security_events, throttling
+from organizations import security_events, throttling
 from organizations.accounts.limits import network_of
 from organizations.models import ApiKey
 from organizations.tenancy import acting_as_system
@@ -38,21 +38,19 @@ class KeyCache:
     def __init__(self) -> None:
         self._remembered: dict[str, tuple[float, Sender | None]] = {}
 
-    def get(self, secret: str) -> tuple[bool, Sender | None]:
-        """(known to the cache, sender or None for an unusable key)."""
-        entry = self._remembered.get(secrets.digest(secret))
-        if entry is None or entry[0] < time.monotonic():
-            return False, None
-        return True, entry[1]
+    def get(self, digest: str) -> tuple[bool, bool, Sender | None]:
+        """By the digest of the secret: is it known, should it be looked up again (it may still be used), who is it.
 
-    def is_ageing(self, secret: str) -> bool:
-        """Whether it is time to look a known key up again, while what is remembered may still be used."""
-        entry = self._remembered.get(secrets.digest(secret))
-        return entry is not None and entry[0] - time.monotonic() < REMEMBERED_S / 2
+        None is an unusable key.
+        """
+        entry = self._remembered.get(digest)
+        left = entry[0] - time.monotonic() if entry else -1.0
+        if entry is None or left < 0:
+            return False, False, None
+        return True, left < REMEMBERED_S / 2, entry[1]
 
-    def look_up(self, secret: str) -> Sender | None:
+    def look_up(self, digest: str) -> Sender | None:
         """Ask the database and remember. Blocks: call it in a thread. Opens its own transaction."""
-        digest = secrets.digest(secret)
         sender = _find(digest)
         if len(self._remembered) >= MOST_REMEMBERED:
             now = time.monotonic()

@@ -219,8 +219,12 @@ async def test_requests_that_arrive_together_are_each_answered_for_themselves(cl
     assert await sensors() == 40
 
 
-async def test_a_full_queue_says_so_and_stores_nothing(client: httpx.AsyncClient, settings: Any) -> None:
+@pytest.fixture
+def short_queue(settings: Any) -> None:
     settings.INGEST_QUEUE_READINGS = 1
+
+
+async def test_a_full_queue_says_so_and_stores_nothing(short_queue: None, client: httpx.AsyncClient) -> None:
     answer = await client.post(PATH, json=body(2))
     assert problem(answer) == (503, "busy")
     assert int(answer.headers["retry-after"]) > 0

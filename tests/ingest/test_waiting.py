@@ -13,7 +13,7 @@ from ingest.pipeline import Delivery
 from ingest.samples import Decoded, Rejection
 from ingest.waiting import Busy, Waiter, Waiting
 
-ONE, OTHER, THIRD = uuid4(), uuid4(), uuid4()
+ONE, OTHER, THIRD = ORGANIZATIONS = uuid4(), uuid4(), uuid4()
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,8 @@ def waiter(organization_id: UUID, readings: int) -> Waiter:
     decoded = Decoded(rejected=[Rejection(index, "invalid", "") for index in range(readings)])
     loop = asyncio.new_event_loop()
     try:
-        return Waiter(Delivery(Sender(organization_id, 1, True), decoded), loop.create_future())
+        sender = Sender(organization_id, ORGANIZATIONS.index(organization_id), True)
+        return Waiter(Delivery(sender, decoded), loop.create_future())
     finally:
         loop.close()
 
