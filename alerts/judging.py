@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
 import numpy as np
-from django.db import connection
 from uuid_utils.compat import uuid7
 
 from alerts import evaluation, lifecycle
@@ -18,8 +17,8 @@ from alerts.evaluation import Opened, Point, State, Terms, Transition
 from alerts.models import Alert, AlertRule
 from alerts.states import decode, encode
 from alerts.watching import METRICS, SCALES, UNWATCHED, Place, Rulebook, Watch
-from freshtrack import arrays
 from freshtrack.arrays import MISSING, NEVER
+from freshtrack.rounds import Row, Step, array_of, ask
 from sensors.models import Unit
 from sensors.recording import Before, Column, Mask, Rows
 from sensors.register import Probe, Register
@@ -70,18 +69,20 @@ class Verdict(NamedTuple):
 
 
 _ACTIVE: Final = """
-SELECT ARRAY(SELECT DISTINCT unit_id::text FROM alerts_rulestate WHERE organization_id = ANY (%s::uuid[]) AND active)
+SELECT string_agg(DISTINCT unit_id::text, ',') FROM alerts_rulestate
+WHERE organization_id = ANY ($1::uuid[]) AND active
 """
 
 
-def ask_active(cursor: Any, organizations: Collection[UUID]) -> None:
-    """Ask which units of the organizations have something to remember; `active` takes the answer."""
-    cursor.execute(_ACTIVE, [list(organizations)])
+def active_units(organizations: Collection[UUID]) -> Step:
+    """Which units of the organizations have something to remember; `active` reads the answer."""
+    return Step(_ACTIVE, [array_of(organizations)])
 
 
-def active(cursor: Any) -> set[UUID]:
-    """The answer to `ask_active`. What another writer is just about to remember isn't in it: see `judge`."""
-    return {UUID(unit_id) for unit_id in cursor.fetchone()[0]}
+def active(row: Row) -> set[UUID]:
+    """The answer to `active_units`. What another writer is just about to remember isn't in it: see `judge`."""
+    (units,) = row
+    return {UUID(unit_id) for unit_id in units.split(",")} if units else set()
 
 
 def judge(news: Rows, *, probes: Register, rulebook: Rulebook, known: Before, active: set[UUID], at: datetime) -> None:
@@ -159,14 +160,20 @@ def _judge_units(by_unit: dict[UUID, Batch], rulebook: Rulebook, known: Before, 
     _keep([verdict for verdict in verdicts if verdict.after != verdict.before])
 
 
-_LOCK_UNITS: Final = "SELECT FROM sensors_unit WHERE id = ANY (%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+_LOCK_UNITS: Final = """
+SELECT count(*) FROM (SELECT FROM sensors_unit WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE) AS locked
+"""
 _NEWEST: Final = """
-SELECT unit_id, id, (extract(epoch FROM last_reading_at) * 1000)::bigint, temperature, humidity, battery, signal
+SELECT string_agg(unit_id::text, ','), array_agg(id), array_agg(last_reading_at),
+       array_agg(coalesce(temperature, (-32768)::smallint)), array_agg(coalesce(humidity, (-32768)::smallint)),
+       array_agg(coalesce(battery, (-32768)::smallint)), array_agg(coalesce(signal, (-32768)::smallint))
 FROM sensors_sensor
-WHERE unit_id = ANY (%s::uuid[]) AND retired_at IS NULL AND last_reading_at IS NOT NULL
+WHERE unit_id = ANY ($1::uuid[]) AND retired_at IS NULL AND last_reading_at IS NOT NULL
 """
 _LOCK_STATES: Final = """
-SELECT cause_key, state::text FROM alerts_rulestate WHERE cause_key = ANY (%s::text[]) ORDER BY cause_key FOR UPDATE
+SELECT jsonb_object_agg(cause_key, state)::text FROM (
+  SELECT cause_key, state FROM alerts_rulestate WHERE cause_key = ANY ($1::text[]) ORDER BY cause_key FOR UPDATE
+) AS locked
 """
 
 
@@ -177,28 +184,29 @@ def _lock(
 
     Units first: two writers with different sensors of one unit take turns.
     """
-    locking, sensors, states = (arrays.cursor(connection.connection) for _ in range(3))
-    with connection.connection.pipeline():
-        locking.execute(_LOCK_UNITS, [units])
-        sensors.execute(_NEWEST, [units])
-        states.execute(_LOCK_STATES, [keys])
-    remembered = {key: decode(msgspec.json.decode(state)) for key, state in states.fetchall()}
-    return _newest(sensors.fetchall(), known), remembered
+    ids = array_of(units)
+    _, sensors, (states,) = ask([Step(_LOCK_UNITS, [ids]), Step(_NEWEST, [ids]), Step(_LOCK_STATES, [array_of(keys)])])
+    remembered = {key: decode(state) for key, state in msgspec.json.decode(states or "{}").items()}
+    return _newest(sensors, known), remembered
 
 
-def _newest(rows: Sequence[Sequence[Any]], known: Before) -> dict[tuple[UUID, str], Newest]:
+def _newest(row: Row, known: Before) -> dict[tuple[UUID, str], Newest]:
     """Siblings count while they are fresh. Sensors of this batch have its values already: take those before it."""
     newest: dict[tuple[UUID, str], Newest] = defaultdict(dict)
+    units, *columns = row
+    if units is None:
+        return newest
     earlier = {sensor: position for position, sensor in enumerate(known.sensor.tolist())}
     before = (known.temperature, known.humidity, known.battery, known.signal)
+    rows = zip(units.split(","), *(column.tolist() for column in columns), strict=True)
     for unit_id, sensor, stored_ms, *stored in rows:
         ms, values = stored_ms, stored
         if sensor in earlier:
             position = earlier[sensor]
             ms, values = int(known.ms[position]), [int(column[position]) for column in before]
         for metric, scale, value in zip(METRICS, SCALES, values, strict=True):
-            if ms != NEVER and value is not None and value != MISSING:
-                newest[unit_id, metric][sensor] = (ms / 1000, value / scale)
+            if ms != NEVER and value != MISSING:
+                newest[UUID(unit_id), metric][sensor] = (ms / 1000, value / scale)
     return newest
 
 
@@ -236,9 +244,12 @@ def terms_of(rule: AlertRule) -> Terms:
     return Terms(rule.condition, rule.threshold, rule.delay_s, rule.hysteresis, rule.clear_delay_s)  # type: ignore[arg-type]
 
 
-_KEEP = """
+_KEEP: Final = """
 INSERT INTO alerts_rulestate (id, organization_id, cause_key, rule_id, unit_id, state, active)
-SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::jsonb[], %s::boolean[])
+SELECT id, organization_id, cause_key, rule_id, unit_id, state, active
+FROM jsonb_to_recordset($1::jsonb)
+  AS kept (id uuid, organization_id uuid, cause_key text, rule_id uuid, unit_id uuid, state jsonb, active boolean)
+ORDER BY cause_key
 ON CONFLICT (cause_key) DO UPDATE SET state = excluded.state, active = excluded.active
 """
 
@@ -247,16 +258,16 @@ def _keep(changed: Sequence[Verdict]) -> None:
     """Remember what the next batch needs. A unit that was always fine needs no row: most are, most of the time."""
     if not changed:
         return
-    tasks = [verdict.task for verdict in changed]
-    arrays.cursor(connection.connection).execute(
-        _KEEP,
-        [
-            [uuid7() for _ in tasks],
-            [task.place.organization_id for task in tasks],
-            [task.key for task in tasks],
-            [task.watch.rule_id for task in tasks],
-            [task.place.unit_id for task in tasks],
-            [msgspec.json.encode(encode(verdict.after)).decode() for verdict in changed],
-            [not verdict.after.idle for verdict in changed],
-        ],
-    )
+    rows = [
+        {
+            "id": uuid7(),
+            "organization_id": verdict.task.place.organization_id,
+            "cause_key": verdict.task.key,
+            "rule_id": verdict.task.watch.rule_id,
+            "unit_id": verdict.task.place.unit_id,
+            "state": encode(verdict.after),
+            "active": not verdict.after.idle,
+        }
+        for verdict in changed
+    ]
+    ask([Step(_KEEP, [msgspec.json.encode(rows).decode()])])

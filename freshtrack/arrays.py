@@ -1,21 +1,19 @@
 """Columns to PostgreSQL and back: numpy arrays as its binary arrays, without touching an element in Python.
 
 psycopg turns a Python list into an array element by element, about 0.1 µs each; nine columns of five thousand readings
-would cost as much as storing them. A column is packed into the bytes that PostgreSQL reads in one step instead.
+would cost as much as storing them. A column is packed into the bytes that PostgreSQL reads in one step instead, and
+sent with rounds.py:
 
-    cursor.execute("… FROM unnest(%s::integer[], %s::smallint[])", [int4s(ids), int2s(values)], binary=True)
+    ask([Step("… FROM unnest($1::integer[], $2::smallint[])", [int4s(ids), int2s(values)])])
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
-from weakref import WeakSet
+from struct import Struct
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-import psycopg
 from numpy.typing import NDArray
-from psycopg import pq
-from psycopg.adapt import Dumper, Loader
 
 # What stands for NULL in a column of two bytes: no measured value of ours reaches it.
 MISSING: Final = -32768
@@ -25,58 +23,55 @@ NEVER: Final = -(2**62)
 
 Integers = NDArray[Any]
 
-# Types of PostgreSQL's catalog (pg_type.dat): of the array, and of its elements.
-_INT2S, _INT2 = 1005, 21
-_INT4S, _INT4 = 1007, 23
-_MOMENTS, _MOMENT = 1185, 1184
+
+class _Kind(NamedTuple):
+    """An element's type: its number in pg_type.dat, its bytes, and how it stands in an array, after its length."""
+
+    element: int
+    size: int
+    items: np.dtype[np.void]
+
+
+def _kind(element: int, size: int) -> _Kind:
+    return _Kind(element, size, np.dtype([("length", ">i4"), ("value", f">i{size}")]))
+
+
+_INT2, _INT4, _MOMENT = _kind(21, 2), _kind(23, 4), _kind(1184, 8)
+_KINDS: Final = {kind.element: kind for kind in (_INT2, _INT4, _MOMENT)}
+_HEAD: Final = Struct(">5i")
+_HEAD_OF_NONE: Final = Struct(">3i")
 
 # PostgreSQL counts microseconds since 2000, we milliseconds since 1970.
 _EPOCH_MS: Final = 946_684_800_000
 _INFINITELY_EARLY: Final = -(2**63)
 
 
-class Packed(bytes):
-    """An array in PostgreSQL's binary form."""
-
-
-class Int2s(Packed):
-    """smallint[]"""
-
-
-class Int4s(Packed):
-    """integer[]"""
-
-
-class Moments(Packed):
-    """timestamptz[]"""
-
-
-def int2s(values: Integers) -> Int2s:
+def int2s(values: Integers) -> bytes:
     """smallint[]; MISSING becomes NULL."""
-    return Int2s(_pack(values, element=_INT2, dtype=">i2", missing=values == MISSING))
+    return _pack(values, _INT2, values == MISSING)
 
 
-def int4s(values: Integers) -> Int4s:
+def int4s(values: Integers) -> bytes:
     """integer[]"""
-    return Int4s(_pack(values, element=_INT4, dtype=">i4"))
+    return _pack(values, _INT4)
 
 
-def moments(milliseconds: Integers) -> Moments:
+def moments(milliseconds: Integers) -> bytes:
     """timestamptz[] of milliseconds since 1970; NEVER becomes -infinity."""
     ours = np.where(milliseconds == NEVER, _INFINITELY_EARLY, (milliseconds - _EPOCH_MS) * 1000)
-    return Moments(_pack(ours, element=_MOMENT, dtype=">i8"))
+    return _pack(ours, _MOMENT)
 
 
-def _pack(values: Integers, *, element: int, dtype: str, missing: NDArray[np.bool_] | None = None) -> bytes:
+def _pack(values: Integers, kind: _Kind, missing: NDArray[np.bool_] | None = None) -> bytes:
     """Dimensions, whether there are NULLs, element type, length, first index; then each element after its length."""
     count = len(values)
     if not count:
-        return np.array([0, 0, element], dtype=">i4").tobytes()
+        return _HEAD_OF_NONE.pack(0, 0, kind.element)
     has_nulls = missing is not None and bool(missing.any())
-    items = np.empty(count, dtype=[("length", ">i4"), ("value", dtype)])
-    items["length"] = np.dtype(dtype).itemsize
+    items = np.empty(count, dtype=kind.items)
+    items["length"] = kind.size
     items["value"] = values
-    head = np.array([1, has_nulls, element, count, 1], dtype=">i4").tobytes()
+    head = _HEAD.pack(1, has_nulls, kind.element, count, 1)
     if not has_nulls:
         return head + items.tobytes()
     assert missing is not None  # noqa: S101
@@ -88,61 +83,15 @@ def _pack(values: Integers, *, element: int, dtype: str, missing: NDArray[np.boo
     return head + octets[kept].tobytes()
 
 
-def _unpack(data: bytes) -> Integers:
-    """The other way round. Queries leave no NULL in arrays that they return: coalesce(value, -32768)."""
-    if len(data) <= 12:
+def unpack(data: bytes) -> Integers:
+    """The other way round, as int64. Queries leave no NULL in arrays that they return: coalesce(value, -32768)."""
+    if len(data) <= _HEAD_OF_NONE.size:
         return np.empty(0, dtype=np.int64)
-    _, has_nulls, element, _, _ = np.frombuffer(data, dtype=">i4", count=5)
+    _, has_nulls, element, _, _ = _HEAD.unpack_from(data)
     if has_nulls:
         raise ValueError("an array with NULLs can't be read as a column")
-    dtype = {_INT2: ">i2", _INT4: ">i4", _MOMENT: ">i8"}[int(element)]
-    values = np.frombuffer(data, dtype=[("length", ">i4"), ("value", dtype)], offset=20)["value"].astype(np.int64)
-    if element == _MOMENT:
+    kind = _KINDS[element]
+    values = np.frombuffer(data, dtype=kind.items, offset=_HEAD.size)["value"].astype(np.int64)
+    if kind is _MOMENT:
         values = np.where(values == _INFINITELY_EARLY, NEVER, values // 1000 + _EPOCH_MS)
     return values
-
-
-def cursor(connection: psycopg.Connection[Any]) -> psycopg.Cursor[Any]:
-    """A cursor that binds on the server's side, sends these types and answers their arrays as columns (int64)."""
-    if connection not in _taught:
-        for kind, dumper in _DUMPERS.items():
-            connection.adapters.register_dumper(kind, dumper)
-            # In binary form only: other cursors ask for text, and go on getting lists.
-            connection.adapters.register_loader(dumper.oid, _Loader)
-        _taught.add(connection)
-    made = psycopg.Cursor(connection)
-    made.format = pq.Format.BINARY
-    return made
-
-
-class _Dumper(Dumper):
-    format = pq.Format.BINARY
-
-    def dump(self, obj: Packed) -> bytes:
-        """As it is."""
-        return bytes(obj)
-
-
-class _Int2Dumper(_Dumper):
-    oid = _INT2S
-
-
-class _Int4Dumper(_Dumper):
-    oid = _INT4S
-
-
-class _MomentDumper(_Dumper):
-    oid = _MOMENTS
-
-
-class _Loader(Loader):
-    format = pq.Format.BINARY
-
-    def load(self, data: Any) -> Integers:
-        """A column."""
-        return _unpack(bytes(data))
-
-
-# Connections that know these types: teaching them to each cursor would cost more than a statement.
-_taught: Final[WeakSet[psycopg.Connection[Any]]] = WeakSet()
-_DUMPERS: Final = {Int2s: _Int2Dumper, Int4s: _Int4Dumper, Moments: _MomentDumper}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -31,7 +31,7 @@ class Faulty(NamedTuple):
 
 
 class Batch:
-    """The readings of several requests. Looks up their probes: make it inside a transaction.
+    """The readings of several requests.
 
     `codes`, `owners` (which request) and `sensors` have an element for each reading that could be decoded; `good` are
     the positions of those without a fault so far.
@@ -46,10 +46,32 @@ class Batch:
         self._columns = columns.columns(self._candidates)
         self.codes = columns.check(self._columns, at=at)
         # A probe that can't measure is believed, unless it doesn't know what time it is either.
-        failing = (self.codes == SENSOR_FAULT) & columns.has_time(self._columns, at=at)
-        self.sensors = self._find_probes((self.codes == GOOD) | failing, at=at)
-        self.faulty = self._faults(np.flatnonzero(failing & (self.codes == SENSOR_FAULT)))
+        self._failing = (self.codes == SENSOR_FAULT) & columns.has_time(self._columns, at=at)
+        self._at = at
+        ids = self._known_ids()
+        self._has_strangers = None in ids
+        self.sensors: Column = np.array([_UNKNOWN if known is None else known for known in ids], dtype=np.int64)
+        self._sort_out()
+
+    @property
+    def asks(self) -> bool:
+        """Whether PostgreSQL must be asked before anything is locked or stored: call `find_out` then."""
+        return self._has_strangers or self._has_power_on_values()
+
+    def find_out(self) -> None:
+        """Look up probes that aren't known, and doubt 85 °C. Call inside a transaction."""
+        if self._has_strangers:
+            self.sensors = self._find_probes((self.codes == GOOD) | self._failing)
+            self._sort_out()
+        if self._has_power_on_values():
+            self._doubt_power_on_values()
+
+    def _sort_out(self) -> None:
+        self.faulty = self._faults(np.flatnonzero(self._failing & (self.codes == SENSOR_FAULT)))
         self.good: Column = np.flatnonzero(self.codes == GOOD)
+
+    def _has_power_on_values(self) -> bool:
+        return bool((self._columns.temperature[self.good] == POWER_ON_VALUE).any())
 
     @property
     def organizations(self) -> set[UUID]:
@@ -75,12 +97,10 @@ class Batch:
         index = self._requests[owner][1].index(place - int(self._firsts[owner]))
         return Rejection(index, columns.CODES[code], columns.detail(code, self._candidates[place]))
 
-    def doubt_power_on_values(self, cursor: Any) -> None:
+    def _doubt_power_on_values(self) -> None:
         """Refuse 85 °C that follows, within an hour, a reading of the same probe below 60 °C. Locks the probes."""
         temperatures = self._columns.temperature[self.good]
-        if not (temperatures == POWER_ON_VALUE).any():
-            return
-        previous = {sensor: (ms, centi / 100) for sensor, (ms, centi) in recording.lock(cursor, self._locked()).items()}
+        previous = {sensor: (ms, centi / 100) for sensor, (ms, centi) in recording.lock(self._locked()).items()}
         measured = self.good[~np.isnan(temperatures)]
         doubted = []
         for place in measured[np.argsort(self._columns.ms[measured], kind="stable")].tolist():
@@ -105,20 +125,17 @@ class Batch:
     def _locked(self) -> Column:
         return np.concatenate([self.sensors[self.good], self.faulty.sensor])
 
-    def _find_probes(self, needed: Mask, *, at: datetime) -> Column:
+    def _find_probes(self, needed: Mask) -> Column:
         """The sensor of each reading. Names that can't be stored make it invalid; unknown ones are made if needed."""
-        ids = self._known_ids()
-        if None in ids:
-            names = {}
-            for place in [place for place, known in enumerate(ids) if known is None]:
-                name = self._name(place)
-                if not columns.is_storable(name.serial, name.channel):
-                    self.codes[place] = INVALID
-                elif needed[place]:
-                    names[place] = name
-            self.register.look_up(names.values(), at=at)
-            ids = [_UNKNOWN if known is None else known for known in self._known_ids()]
-        return np.array(ids, dtype=np.int64)
+        names = {}
+        for place in np.flatnonzero(self.sensors == _UNKNOWN).tolist():
+            name = self._name(place)
+            if not columns.is_storable(name.serial, name.channel):
+                self.codes[place] = INVALID
+            elif needed[place]:
+                names[place] = name
+        self.register.look_up(names.values(), at=self._at)
+        return np.array([_UNKNOWN if known is None else known for known in self._known_ids()], dtype=np.int64)
 
     def _known_ids(self) -> list[int | None]:
         ids: list[int | None] = []

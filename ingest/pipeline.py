@@ -1,4 +1,4 @@
-"""The journey of a reading, on one page: claim, lock, compare, judge, store, commit. Then the writer answers.
+"""The journey of a reading, on one page: claim, lock, store, compare, judge, commit. Then the writer answers.
 
 Several requests, of several organizations, share one transaction (group commit). Either all of it is committed or
 nothing: the writer takes a failed batch apart until the poison is alone. Nothing here looks at readings one by one;
@@ -11,15 +11,16 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import numpy as np
-from django.db import connection
+from django.db import IntegrityError
 
 from alerts import judging, watching
 from alerts.watching import Rulebook
-from freshtrack import arrays
+from freshtrack.arrays import NEVER
+from freshtrack.rounds import Step, ask
 from ingest import quarantine
 from ingest.authentication import Sender
 from ingest.batches import Batch
@@ -28,7 +29,7 @@ from ingest.quarantine import Refused
 from ingest.samples import Decoded, Rejection
 from ingest.telling import publish_readings
 from organizations.staleness import Feed
-from organizations.tenancy import Origin, acting_as_system
+from organizations.tenancy import Origin, opening_as_system
 from sensors import recording
 from sensors.recording import Before, Sorted, Verdicts
 from sensors.register import Register
@@ -53,6 +54,10 @@ class Outcome:
     rejected: list[Rejection] = field(default_factory=list)
 
 
+class _StoredAlready(Exception):
+    """What should have been new isn't: another writer has stored some of it. Nothing was learnt yet."""
+
+
 class Memory:
     """What one writer remembers between batches. Note [Caches] in organizations/staleness.py."""
 
@@ -66,6 +71,24 @@ class Memory:
         self.register.forget(organizations)
         self.rulebook.forget(organizations)
 
+    def expects(self, ordered: Sorted) -> bool:
+        """Whether all of this should be new: later than what each probe was last heard to say, and said once."""
+        rows, starts = ordered.rows, ordered.starts
+        if ordered.repeats.any():
+            return False
+        newest = self.register.newest
+        firsts = zip(rows.sensor[starts].tolist(), rows.ms[starts].tolist(), strict=True)
+        return all(ms > newest.get(sensor, NEVER) for sensor, ms in firsts)
+
+    def note(self, ordered: Sorted) -> None:
+        """What each probe has said now."""
+        rows, starts = ordered.rows, ordered.starts
+        newest = self.register.newest
+        ends = np.append(starts[1:], len(rows))[: len(starts)] - 1
+        for sensor, ms in zip(rows.sensor[ends].tolist(), rows.ms[ends].tolist(), strict=True):
+            if ms > newest.get(sensor, NEVER):
+                newest[sensor] = ms
+
 
 class _Memories(threading.local):
     """One for each thread: what one of them learns in its transaction mustn't hide a change from another."""
@@ -75,6 +98,7 @@ class _Memories(threading.local):
 
 
 _memories: Final = _Memories()
+_ORIGIN: Final = Origin(via="ingest")
 
 
 def store(deliveries: Sequence[Delivery], *, at: datetime) -> list[Outcome]:
@@ -84,17 +108,19 @@ def store(deliveries: Sequence[Delivery], *, at: datetime) -> list[Outcome]:
     server's time of receipt.
     """
     try:
-        return _store_and_keep(deliveries, at=at)
-    except recording.ProbesVanished:
-        # Remembered, and purged meanwhile with its organization. Nothing is remembered now.
-        return _store_and_keep(deliveries, at=at)
+        return _store_and_keep(deliveries, at=at, trusting=True)
+    except (recording.ProbesVanished, _StoredAlready):
+        # Purged meanwhile with its organization; or stored already. Now each reading is compared before it is stored.
+        return _store_and_keep(deliveries, at=at, trusting=False)
 
 
-def _store_and_keep(deliveries: Sequence[Delivery], *, at: datetime) -> list[Outcome]:
+def _store_and_keep(deliveries: Sequence[Delivery], *, at: datetime, trusting: bool) -> list[Outcome]:
     try:
-        with acting_as_system("ingest writer", origin=Origin(via="ingest")):
-            outcomes = _store_batch(deliveries, memory=_memories.memory, at=at)
+        with opening_as_system("ingest writer", origin=_ORIGIN) as opening:
+            outcomes = _store(deliveries, memory=_memories.memory, at=at, opening=opening, trusting=trusting)
             quarantine.keep(_refused(deliveries, outcomes), at=at)
+    except _StoredAlready:
+        raise
     except BaseException:
         # What was learnt in a transaction that isn't committed may never have been.
         _memories.memory = Memory()
@@ -108,23 +134,30 @@ def store_within(deliveries: Sequence[Delivery], *, at: datetime) -> list[Outcom
     Inside one of a member who is restricted to some sites, all probes must be at these. Nothing is remembered: a member
     sees a part of the probes, rules and changes, and may still roll back what was learnt.
     """
-    return _store_batch(deliveries, memory=Memory(), at=at)
+    return _store(deliveries, memory=Memory(), at=at, opening=[], trusting=False)
 
 
-def _store_batch(deliveries: Sequence[Delivery], *, memory: Memory, at: datetime) -> list[Outcome]:
-    with connection.wrap_database_errors:  # cursors of psycopg's own raise errors of psycopg's own
-        return _store(deliveries, memory=memory, at=at)
-
-
-def _store(deliveries: Sequence[Delivery], *, memory: Memory, at: datetime) -> list[Outcome]:
-    cursor = arrays.cursor(connection.connection)
+def _store(
+    deliveries: Sequence[Delivery], *, memory: Memory, at: datetime, opening: Sequence[Step], trusting: bool
+) -> list[Outcome]:
+    """`trusting`: what should be new by all that is remembered is stored in the same round that locks its probes."""
     memory.register.make_room()
     batch = Batch([(delivery.sender, delivery.decoded) for delivery in deliveries], register=memory.register, at=at)
-    batch.doubt_power_on_values(cursor)
+    if batch.asks:
+        ask(opening)
+        opening, trusting = [], False
+        batch.find_out()
 
     ordered = recording.sort(batch.rows())
-    known, active = _lock(batch, ordered, cursor=cursor, memory=memory, at=at)
-    verdicts = recording.compare(cursor, ordered, known)
+    numbers = batch.numbers_of(ordered.rows.sensor)
+    hoped = recording.store(ordered.rows, numbers=numbers, at=at) if trusting and memory.expects(ordered) else []
+    try:
+        known, active = _lock(batch, ordered, opening=opening, also=hoped, memory=memory, at=at)
+    except IntegrityError as error:
+        if hoped:
+            raise _StoredAlready from error
+        raise
+    verdicts = recording.compare(ordered, known, all_new=bool(hoped))
     judging.judge(
         ordered.rows.take(verdicts.is_news),
         probes=memory.register,
@@ -133,20 +166,28 @@ def _store(deliveries: Sequence[Delivery], *, memory: Memory, at: datetime) -> l
         active=active,
         at=at,
     )
-    new = ordered.rows.take(verdicts.is_new)
-    recording.store(cursor, new, numbers=batch.numbers_of(new.sensor), at=at)
-    _tell_screens(batch, ordered, known, verdicts, cursor=cursor)
+    if not hoped:
+        ask(recording.store(ordered.rows.take(verdicts.is_new), numbers=numbers[verdicts.is_new], at=at))
+    memory.note(ordered)
+    _tell_screens(batch, ordered, known, verdicts)
     return _outcomes(deliveries, batch, ordered, verdicts)
 
 
-def _lock(batch: Batch, ordered: Sorted, *, cursor: Any, memory: Memory, at: datetime) -> tuple[Before, set[UUID]]:
-    """Lock the probes, then see what changed meanwhile: three questions in one way to the database and back."""
-    asking, judged = arrays.cursor(connection.connection), arrays.cursor(connection.connection)
-    with connection.connection.pipeline():
-        recording.keep_newest(cursor, ordered, at=at, also=batch.faulty.sensor)
-        memory.feed.ask(asking)
-        judging.ask_active(judged, batch.organizations)
-        known, stale, active = recording.before(cursor), memory.feed.answer(asking), judging.active(judged)
+def _lock(
+    batch: Batch, ordered: Sorted, *, opening: Sequence[Step], also: Sequence[Step], memory: Memory, at: datetime
+) -> tuple[Before, set[UUID]]:
+    """Lock the probes, then see what changed meanwhile and what is to be judged: one way to the database and back.
+
+    `opening` goes before these questions, `also` after them.
+    """
+    questions = [
+        recording.ORDERLY,
+        recording.keep_newest(ordered, at=at, also=batch.faulty.sensor),
+        memory.feed.question(),
+        judging.active_units(batch.organizations),
+    ]
+    answers = ask([*opening, *questions, *also])[len(opening) :]
+    known, stale, active = recording.before(answers[1]), memory.feed.answer(answers[2]), judging.active(answers[3])
     wanted = np.union1d(ordered.rows.sensor[ordered.starts], batch.faulty.sensor)
     if len(known.sensor) != len(wanted):
         raise recording.ProbesVanished
@@ -156,12 +197,12 @@ def _lock(batch: Batch, ordered: Sorted, *, cursor: Any, memory: Memory, at: dat
     return known, active
 
 
-def _tell_screens(batch: Batch, ordered: Sorted, known: Before, verdicts: Verdicts, *, cursor: Any) -> None:
+def _tell_screens(batch: Batch, ordered: Sorted, known: Before, verdicts: Verdicts) -> None:
     """Newest values, and devices that came back or can't measure. What is late changes no tile: charts fetch it."""
     publish_readings(ordered.rows.take(verdicts.is_news), probes=batch.register)
     changed = dict(zip(known.changed.tolist(), known.statuses, strict=True))
     if len(batch.faulty.sensor):
-        faulty = recording.mark_faults(cursor, batch.faulty.sensor, batch.faulty.ms)
+        faulty = recording.mark_faults(batch.faulty.sensor, batch.faulty.ms)
         changed |= dict.fromkeys(faulty, "fault")
     for sensor, status in changed.items():
         probe = batch.register.probe(sensor)

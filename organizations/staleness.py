@@ -8,20 +8,20 @@ follow (newest values, states) mustn't be cached.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-# As in changes.py: a row is written before its transaction commits.
-_LONGEST_TRANSACTION: Final = timedelta(days=1)
+from freshtrack.rounds import Row, Step
 
+# As in changes.py: a row is written before its transaction commits, which takes a day at most.
 _SINCE: Final = """
-SELECT pg_current_snapshot()::text, clock_timestamp(), ARRAY(
-  SELECT DISTINCT organization_id::text FROM organizations_change
-  WHERE transaction >= pg_snapshot_xmin(%(seen)s::pg_snapshot)::text::bigint AND at >= %(from)s::timestamptz
-    AND NOT pg_visible_in_snapshot(transaction::text::xid8, %(seen)s::pg_snapshot)
-    AND entity = ANY (%(entities)s::text[]))
+SELECT pg_current_snapshot()::text, clock_timestamp()::text, (
+  SELECT string_agg(DISTINCT organization_id::text, ',') FROM organizations_change
+  WHERE transaction >= pg_snapshot_xmin($1::pg_snapshot)::text::bigint AND at >= $2::timestamptz - interval '1 day'
+    AND NOT pg_visible_in_snapshot(transaction::text::xid8, $1::pg_snapshot)
+    AND entity = ANY ($3::text[]))
 """
+_BEGINNING: Final = "SELECT pg_current_snapshot()::text, clock_timestamp()::text, NULL::text"
 
 
 class Feed:
@@ -31,20 +31,16 @@ class Feed:
     """
 
     def __init__(self, entities: Sequence[str]) -> None:
-        self._entities = list(entities)
-        # Nothing is seen yet; the first answer is empty, as the cache is.
-        self._seen: str | None = None
-        self._at: datetime | None = None
+        self._entities = "{" + ",".join(entities) + "}"
+        # Snapshot and time of the last answer. Nothing is seen yet; the first answer is empty, as the cache is.
+        self._seen: tuple[str, str] | None = None
 
-    def ask(self, cursor: Any) -> None:
-        """Send the question; `answer` takes it. Between the two other questions may be sent (pipeline mode)."""
-        if self._seen is None or self._at is None:
-            cursor.execute("SELECT pg_current_snapshot()::text, clock_timestamp(), '{}'::text[]")
-        else:
-            since = self._at - _LONGEST_TRANSACTION
-            cursor.execute(_SINCE, {"seen": self._seen, "from": since, "entities": self._entities})
+    def question(self) -> Step:
+        """What to ask; `answer` takes what comes back."""
+        return Step(_BEGINNING) if self._seen is None else Step(_SINCE, [*self._seen, self._entities])
 
-    def answer(self, cursor: Any) -> set[UUID]:
+    def answer(self, row: Row) -> set[UUID]:
         """The organizations whose rows changed since the last answer; forget what you hold of them."""
-        self._seen, self._at, organizations = cursor.fetchone()
-        return {UUID(organization) for organization in organizations}
+        snapshot, at, organizations = row
+        self._seen = (snapshot, at)
+        return {UUID(organization) for organization in organizations.split(",")} if organizations else set()

@@ -17,7 +17,8 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from freshtrack import requests
+from freshtrack import requests, rounds
+from freshtrack.rounds import Step
 from organizations.models import Organization, User
 
 TENANT_ROLE: Final = "freshtrack_tenant"
@@ -80,6 +81,19 @@ def acting_as_system(reason: str, *, by: User | None = None, origin: Origin | No
     yield from _scope(SYSTEM_ROLE, organization=None, by=by, origin=origin or Origin(via=reason), sites=None)
 
 
+@contextmanager
+def opening_as_system(reason: str, *, origin: Origin) -> Iterator[list[Step]]:
+    """The same for whoever talks to PostgreSQL in rounds: what opens the transaction is yielded, to be sent first.
+
+    It saves two ways to the database and back. Until it is sent, nothing can be seen.
+    """
+    SYSTEM_REASONS[reason]
+    values = _values(SYSTEM_ROLE, organization=None, by=None, origin=origin, sites=None)
+    with transaction.atomic(durable=True):
+        yield [*rounds.begin(), Step(_SET_IN_ROUND, list(values.values()))]
+    _undo_under_a_test()
+
+
 def _array(sites: Collection[UUID] | None) -> str:
     """As PostgreSQL reads an array; empty where nothing is restricted."""
     return "" if sites is None else f"{{{','.join(str(site) for site in sites)}}}"
@@ -93,28 +107,46 @@ def _scope(
     origin: Origin | None,
     sites: Collection[UUID] | None,
 ) -> Iterator[None]:
-    origin = origin or Origin()
+    values = _values(role, organization=organization, by=by, origin=origin or Origin(), sites=sites)
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
-            # set_config(…, true) is SET LOCAL with parameters; "role" is SET LOCAL ROLE.
-            cursor.execute(
-                "SELECT set_config('freshtrack.organization', %s, true), set_config('freshtrack.number', %s, true),"
-                " set_config('freshtrack.sites', %s, true), set_config('freshtrack.actor', %s, true),"
-                " set_config('freshtrack.via', %s, true),"
-                " set_config('freshtrack.address', %s, true), set_config('freshtrack.request', %s, true),"
-                " set_config('role', %s, true)",
-                [
-                    str(organization.pk) if organization else "",
-                    str(organization.number) if organization else "",
-                    _array(sites),
-                    str(by.pk) if by else "",
-                    origin.via,
-                    origin.address,
-                    requests.current_id(),
-                    role,
-                ],
-            )
+            cursor.execute(_SET, list(values.values()))
         yield
+    _undo_under_a_test()
+
+
+def _values(
+    role: str,
+    *,
+    organization: Organization | None,
+    by: User | None,
+    origin: Origin,
+    sites: Collection[UUID] | None,
+) -> dict[str, str]:
+    return {
+        "freshtrack.organization": str(organization.pk) if organization else "",
+        "freshtrack.number": str(organization.number) if organization else "",
+        "freshtrack.sites": _array(sites),
+        "freshtrack.actor": str(by.pk) if by else "",
+        "freshtrack.via": origin.via,
+        "freshtrack.address": origin.address,
+        "freshtrack.request": requests.current_id(),
+        "role": role,
+    }
+
+
+# set_config(…, true) is SET LOCAL with parameters; "role" is SET LOCAL ROLE. In the order of `_values`.
+_SET: Final = (
+    "SELECT set_config('freshtrack.organization', %s, true), set_config('freshtrack.number', %s, true),"
+    " set_config('freshtrack.sites', %s, true), set_config('freshtrack.actor', %s, true),"
+    " set_config('freshtrack.via', %s, true),"
+    " set_config('freshtrack.address', %s, true), set_config('freshtrack.request', %s, true),"
+    " set_config('role', %s, true)"
+)
+_SET_IN_ROUND: Final = _SET.replace("%s", "{}").format(*(f"${number}" for number in range(1, 9)))
+
+
+def _undo_under_a_test() -> None:
     if connection.in_atomic_block:
         # Only under a test's own transaction: what COMMIT would have undone is undone by hand.
         with connection.cursor() as cursor:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from freshtrack.arrays import MISSING, NEVER, int2s, int4s, moments
+from freshtrack.rounds import Row, Step, ask
 from sensors.summaries import note_arrivals
 
 Column = NDArray[np.int64]
@@ -102,56 +103,64 @@ class Before(NamedTuple):
         return np.searchsorted(self.sensor, sensors)
 
 
-# The newest values go to the sensor in the statement that locks it: one way to the database instead of two. Nothing
-# later than a probe's newest reading can be stored already, so this needn't wait until repeats have been told apart.
-_KEEP_NEWEST: Final = """
-WITH wanted AS (
-  SELECT * FROM unnest(%s::integer[], %s::timestamptz[], %s::smallint[], %s::smallint[], %s::smallint[], %s::smallint[],
-                       %s::smallint[]) AS wanted (id, at, temperature, humidity, battery, signal, door)
-), locked AS MATERIALIZED (
-  SELECT s.id, s.last_reading_at, s.temperature, s.humidity, s.battery, s.signal, s.status
-  FROM wanted JOIN sensors_sensor s USING (id)
-  ORDER BY s.id FOR NO KEY UPDATE OF s
-), kept AS (
+# One touch of each row locks it, keeps its newest values and tells those before: nothing later than a probe's newest
+# reading can be stored already, so this needn't wait until repeats have been told apart. Rows are taken in the order of
+# `wanted`, which is sorted: see ORDERLY.
+_IS_NEWEST: Final = "w.at > coalesce(s.last_reading_at, '-infinity')"
+_KEEP_NEWEST: Final = f"""
+WITH kept AS (
   UPDATE sensors_sensor s SET
-    last_reading_at = w.at, last_received_at = %s,
-    status = CASE WHEN l.status IN ('unclaimed', 'retired') THEN l.status
-                  WHEN %s - w.at <= s.expected_interval_s * interval '3 seconds' THEN 'online' ELSE 'offline' END,
-    temperature = coalesce(w.temperature, s.temperature), humidity = coalesce(w.humidity, s.humidity),
-    battery = coalesce(w.battery, s.battery), signal = coalesce(w.signal, s.signal),
-    door_open = coalesce(w.door = 1, s.door_open)
-  FROM locked l JOIN wanted w ON w.id = l.id
-  WHERE s.id = l.id AND w.at > coalesce(l.last_reading_at, '-infinity')
-  RETURNING s.id, s.status, l.status AS status_before
+    last_reading_at = greatest(s.last_reading_at, nullif(w.at, '-infinity')),
+    last_received_at = CASE WHEN {_IS_NEWEST} THEN $8::timestamptz ELSE s.last_received_at END,
+    status = CASE WHEN s.status IN ('unclaimed', 'retired') OR NOT ({_IS_NEWEST}) THEN s.status
+                  WHEN $8::timestamptz - w.at <= s.expected_interval_s * interval '3 seconds' THEN 'online'
+                  ELSE 'offline' END,
+    temperature = coalesce(CASE WHEN {_IS_NEWEST} THEN w.temperature END, s.temperature),
+    humidity = coalesce(CASE WHEN {_IS_NEWEST} THEN w.humidity END, s.humidity),
+    battery = coalesce(CASE WHEN {_IS_NEWEST} THEN w.battery END, s.battery),
+    signal = coalesce(CASE WHEN {_IS_NEWEST} THEN w.signal END, s.signal),
+    door_open = coalesce(CASE WHEN {_IS_NEWEST} THEN w.door = 1 END, s.door_open)
+  FROM unnest($1::integer[], $2::timestamptz[], $3::smallint[], $4::smallint[], $5::smallint[], $6::smallint[],
+              $7::smallint[]) AS w (id, at, temperature, humidity, battery, signal, door)
+  WHERE s.id = w.id
+  RETURNING s.id, old.last_reading_at, old.temperature, old.humidity, old.battery, old.signal,
+            new.status, old.status AS status_before
 ), changed AS (
-  SELECT array_agg(id) AS ids, array_agg(status::text) AS statuses FROM kept WHERE status <> status_before
+  SELECT array_agg(id) AS ids, string_agg(status, ',') AS statuses FROM kept WHERE status <> status_before
 )
 SELECT array_agg(id), array_agg(coalesce(last_reading_at, '-infinity')),
        array_agg(coalesce(temperature, (-32768)::smallint)), array_agg(coalesce(humidity, (-32768)::smallint)),
        array_agg(coalesce(battery, (-32768)::smallint)), array_agg(coalesce(signal, (-32768)::smallint)),
        (SELECT ids FROM changed), (SELECT statuses FROM changed)
-FROM locked
-"""
+FROM kept
+"""  # noqa: S608  # ours alone
+
+# An update joined by a loop takes the rows in the order of the ids that it is given; joined otherwise in the table's,
+# and two writers could wait for each other.
+ORDERLY: Final = Step("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
 
 _NONE: Final = np.empty(0, dtype=np.int64)
 
 
-def keep_newest(cursor: Any, ordered: Sorted, *, at: datetime, also: Column = _NONE) -> None:
-    """Lock the probes and put the newest values on them; `also` are locked without one. Take the answer with `before`.
+def keep_newest(ordered: Sorted, *, at: datetime, also: Column = _NONE) -> Step:
+    """Lock the probes and put the newest values on them; `also` are locked without one. `before` reads the answer.
 
     A value that the newest reading lacks is taken from the ones before it, in the batch or on the sensor: a door
     contact that reports between two temperatures doesn't erase them. What is older than the newest stored reading
-    changes nothing. Call inside a transaction.
+    changes nothing. Send it inside a transaction, after ORDERLY.
     """
     rows, starts = ordered.rows, ordered.starts
-    ends = np.append(starts[1:], len(rows))[: len(starts)] - 1
-    alone = np.setdiff1d(also, rows.sensor[starts])
-    nothing = np.full(len(alone), MISSING)
-    sensors = np.concatenate([rows.sensor[starts], alone])
-    by_id = np.argsort(sensors, kind="stable")
-    newest = [np.concatenate([_last(rows.metric(name), starts, ends), nothing])[by_id] for name in METRICS]
-    latest = np.concatenate([rows.ms[ends], np.full(len(alone), NEVER)])[by_id]
-    cursor.execute(_KEEP_NEWEST, [int4s(sensors[by_id]), moments(latest), *map(int2s, newest), at, at])
+    if len(starts) == len(rows) and not len(also):
+        ids, latest, newest = rows.sensor, rows.ms, [rows.metric(name) for name in METRICS]
+    else:
+        ends = np.append(starts[1:], len(rows))[: len(starts)] - 1
+        alone = np.setdiff1d(also, rows.sensor[starts])
+        nothing = np.full(len(alone), MISSING)
+        ids = np.concatenate([rows.sensor[starts], alone])
+        by_id = np.argsort(ids, kind="stable")
+        newest = [np.concatenate([_last(rows.metric(name), starts, ends), nothing])[by_id] for name in METRICS]
+        ids, latest = ids[by_id], np.concatenate([rows.ms[ends], np.full(len(alone), NEVER)])[by_id]
+    return Step(_KEEP_NEWEST, [int4s(ids), moments(latest), *map(int2s, newest), at.isoformat()])
 
 
 def _last(values: Column, starts: Column, ends: Column) -> Column:
@@ -165,9 +174,9 @@ def _last(values: Column, starts: Column, ends: Column) -> Column:
     return np.where(newest >= starts, values[newest], MISSING)
 
 
-def before(cursor: Any) -> Before:
+def before(row: Row) -> Before:
     """The answer to `keep_newest`. A probe that isn't in it doesn't exist any more."""
-    *columns, changed, statuses = cursor.fetchone()
+    *columns, changed, statuses = row
     values: list[Column] = [_NONE if column is None else column for column in columns]
     ids = values[0]
     if (ids[1:] < ids[:-1]).any():  # PostgreSQL promises no order here, it only keeps it
@@ -175,7 +184,7 @@ def before(cursor: Any) -> Before:
         values = [column[order] for column in values]
     ids, ms, temperature, humidity, battery, signal = values
     changed = _NONE if changed is None else changed
-    return Before(ids, ms, temperature, humidity, battery, signal, changed, statuses or [])
+    return Before(ids, ms, temperature, humidity, battery, signal, changed, statuses.split(",") if statuses else [])
 
 
 class Verdicts(NamedTuple):
@@ -187,23 +196,24 @@ class Verdicts(NamedTuple):
     is_news: Mask  # new, and later than everything that its probe had measured before this batch
 
 
-def compare(cursor: Any, ordered: Sorted, known: Before) -> Verdicts:
+def compare(ordered: Sorted, known: Before, *, all_new: bool) -> Verdicts:
     """Tell repeats and contradictions from what is new, by what is stored. Call with the probes locked.
 
     A row with the key of a stored one is a duplicate if temperature, humidity and door agree (missing equals missing
-    only), else a conflict, which never overwrites. Inside the batch the first one wins.
+    only), else a conflict, which never overwrites. Inside the batch the first one wins. `all_new`: the batch is in the
+    table already, so nothing of it was.
     """
     rows, repeats = ordered.rows, ordered.repeats
     late = rows.ms <= known.ms[known.at(rows.sensor)]
-    if not late.any() and not repeats.any():
+    if all_new or (not late.any() and not repeats.any()):
         nothing = np.zeros(len(rows), dtype=np.bool_)
-        return Verdicts(~nothing, nothing, nothing, ~nothing)
+        return Verdicts(~nothing, nothing, nothing, ~late)
     # The row that was first with its key stands for all of them: it, or what is stored under its key.
     first = np.maximum.accumulate(np.where(repeats, 0, np.arange(len(rows))))
     references = {name: rows.metric(name)[first] for name in _COMPARED}
     is_stored = np.zeros(len(rows), dtype=np.bool_)
     if late.any():
-        is_stored = _take_stored(cursor, rows, late, references)
+        is_stored = _take_stored(rows, late, references)
     agrees = np.ones(len(rows), dtype=np.bool_)
     for name in _COMPARED:
         agrees &= rows.metric(name) == references[name]
@@ -214,20 +224,19 @@ def compare(cursor: Any, ordered: Sorted, known: Before) -> Verdicts:
 _STORED: Final = """
 SELECT array_agg(wanted.place), array_agg(coalesce(r.temperature, (-32768)::smallint)),
        array_agg(coalesce(r.humidity, (-32768)::smallint)), array_agg(coalesce(r.door, (-32768)::smallint))
-FROM unnest(%s::integer[], %s::integer[], %s::timestamptz[]) AS wanted (place, sensor_id, recorded_at)
+FROM unnest($1::integer[], $2::integer[], $3::timestamptz[]) AS wanted (place, sensor_id, recorded_at)
 JOIN sensors_reading r USING (sensor_id, recorded_at)
-WHERE r.recorded_at BETWEEN %s AND %s
+WHERE r.recorded_at BETWEEN $4::timestamptz AND $5::timestamptz
 """
 
 
-def _take_stored(cursor: Any, rows: Rows, late: Mask, references: dict[str, Column]) -> Mask:
+def _take_stored(rows: Rows, late: Mask, references: dict[str, Column]) -> Mask:
     """Which late rows have a key that is stored already; its values become their references."""
     places = np.flatnonzero(late)
     times = rows.ms[places]
     # The span lets PostgreSQL leave out the partitions of other months.
-    span = [datetime.fromtimestamp(int(edge) / 1000, tz=UTC) for edge in (times.min(), times.max())]
-    cursor.execute(_STORED, [int4s(places), int4s(rows.sensor[places]), moments(times), *span])
-    found, *values = cursor.fetchone()
+    span = [datetime.fromtimestamp(int(edge) / 1000, tz=UTC).isoformat() for edge in (times.min(), times.max())]
+    [(found, *values)] = ask([Step(_STORED, [int4s(places), int4s(rows.sensor[places]), moments(times), *span])])
     is_stored = np.zeros(len(rows), dtype=np.bool_)
     if found is not None:
         is_stored[found] = True
@@ -236,62 +245,68 @@ def _take_stored(cursor: Any, rows: Rows, late: Mask, references: dict[str, Colu
     return is_stored
 
 
-# Optimistic: `compare` has left out what is stored, so there is nothing to be skipped.
 _STORE: Final = """
 INSERT INTO sensors_reading
   (sensor_id, recorded_at, organization_number, delay_s, temperature, humidity, battery, signal, door)
-SELECT * FROM unnest(%s::integer[], %s::timestamptz[], %s::integer[], %s::integer[], %s::smallint[], %s::smallint[],
-                     %s::smallint[], %s::smallint[], %s::smallint[])
+SELECT * FROM unnest($1::integer[], $2::timestamptz[], $3::integer[], $4::integer[], $5::smallint[], $6::smallint[],
+                     $7::smallint[], $8::smallint[], $9::smallint[])
 """
 
 
-def store(cursor: Any, rows: Rows, *, numbers: Column, at: datetime) -> None:
-    """Put new rows into the table, and note which hours are to be summed up.
+def store(rows: Rows, *, numbers: Column, at: datetime) -> list[Step]:
+    """What puts new rows into the table, and notes which hours are to be summed up.
 
-    `numbers` are their organizations', `at` is when we received them.
-
-    Call inside the transaction of `keep_newest`, with what `compare` found to be new.
+    `numbers` are their organizations', `at` is when we received them. Send it inside the transaction of `keep_newest`,
+    after it, with what `compare` found to be new: what is stored already makes it fail (UniqueViolation).
     """
     if not len(rows):
-        return
+        return []
     delays = np.rint(at.timestamp() - rows.ms / 1000)
     values = [int2s(rows.metric(name)) for name in METRICS]
-    cursor.execute(_STORE, [int4s(rows.sensor), moments(rows.ms), int4s(numbers), int4s(delays), *values])
+    storing = Step(_STORE, [int4s(rows.sensor), moments(rows.ms), int4s(numbers), int4s(delays), *values])
     hours = rows.ms // HOUR_MS
     is_first = np.ones(len(rows), dtype=np.bool_)
     is_first[1:] = (rows.sensor[1:] != rows.sensor[:-1]) | (hours[1:] != hours[:-1])
-    note_arrivals(cursor, numbers=numbers[is_first], sensors=rows.sensor[is_first], hours=hours[is_first])
+    noting = note_arrivals(numbers=numbers[is_first], sensors=rows.sensor[is_first], hours=hours[is_first])
+    return [storing, *noting]
 
 
 _LOCK: Final = """
-SELECT id, coalesce((extract(epoch FROM last_reading_at) * 1000)::bigint, -1), temperature
-FROM sensors_sensor WHERE id = ANY (%s::integer[]) ORDER BY id FOR NO KEY UPDATE
+SELECT array_agg(id) FILTER (WHERE measured), array_agg(last_reading_at) FILTER (WHERE measured),
+       array_agg(temperature) FILTER (WHERE measured)
+FROM (SELECT id, last_reading_at, temperature, last_reading_at IS NOT NULL AND temperature IS NOT NULL AS measured
+      FROM sensors_sensor WHERE id = ANY ($1::integer[]) ORDER BY id FOR NO KEY UPDATE) AS locked
 """
 
 
-def lock(cursor: Any, sensors: Column) -> dict[int, tuple[int, int]]:
+def lock(sensors: Column) -> dict[int, tuple[int, int]]:
     """Lock probes and tell when and what they last measured: id -> (ms, hundredths of °C), if they ever did.
 
     For who must know before `keep_newest`. Lock all probes of the batch: some now and others later would be a deadlock.
     Call inside a transaction.
     """
-    cursor.execute(_LOCK, [int4s(np.unique(sensors))])
-    return {row[0]: (row[1], row[2]) for row in cursor.fetchall() if row[2] is not None}
+    [(ids, ms, temperatures)] = ask([Step(_LOCK, [int4s(np.unique(sensors))])])
+    if ids is None:
+        return {}
+    return dict(zip(ids.tolist(), zip(ms.tolist(), temperatures.tolist(), strict=True), strict=True))
 
 
 _MARK_FAULTS: Final = """
-UPDATE sensors_sensor s SET status = 'fault'
-FROM unnest(%s::integer[], %s::timestamptz[]) AS fault (id, at)
-WHERE s.id = fault.id AND s.status NOT IN ('unclaimed', 'retired', 'fault')
-  AND fault.at > coalesce(s.last_reading_at, '-infinity')
-RETURNING s.id
+WITH marked AS (
+  UPDATE sensors_sensor s SET status = 'fault'
+  FROM unnest($1::integer[], $2::timestamptz[]) AS fault (id, at)
+  WHERE s.id = fault.id AND s.status NOT IN ('unclaimed', 'retired', 'fault')
+    AND fault.at > coalesce(s.last_reading_at, '-infinity')
+  RETURNING s.id
+)
+SELECT array_agg(id) FROM marked
 """
 
 
-def mark_faults(cursor: Any, sensors: Column, ms: Column) -> list[int]:
+def mark_faults(sensors: Column, ms: Column) -> list[int]:
     """Probes whose last word is that they can't measure: their status says so. Returns those that it changed.
 
     Call inside a transaction, probes locked.
     """
-    cursor.execute(_MARK_FAULTS, [int4s(sensors), moments(ms)])
-    return [row[0] for row in cursor.fetchall()]
+    [(ids,)] = ask([Step(_MARK_FAULTS, [int4s(sensors), moments(ms)])])
+    return [] if ids is None else ids.tolist()

@@ -75,6 +75,8 @@ class Register:
         self._probes: dict[int, Probe] = {}
         # organization -> {serial of channel "0", or (serial, channel): id}
         self._ids: dict[UUID, dict[str | tuple[str, str], int]] = {}
+        # id -> milliseconds since 1970 of the newest reading that this writer stored. A hint: others store, too.
+        self.newest: dict[int, int] = {}
 
     def ids_of(self, organization_id: UUID) -> dict[str | tuple[str, str], int]:
         """Known ids of an organization by serial (of the default channel) or (serial, channel). To be read only."""
@@ -93,12 +95,14 @@ class Register:
         for organization_id in organizations:
             for sensor_id in self._ids.pop(organization_id, {}).values():
                 self._probes.pop(sensor_id, None)
+                self.newest.pop(sensor_id, None)
 
     def make_room(self) -> None:
         """Forget all if there are too many. Between two batches: what one of them has found it may go on using."""
         if len(self._probes) > MOST_REMEMBERED:
             self._probes.clear()
             self._ids.clear()
+            self.newest.clear()
 
     def look_up(self, names: Iterable[ProbeName], *, at: datetime) -> None:
         """Learn these probes; unknown ones are made as unclaimed. Call inside a transaction.

@@ -28,6 +28,9 @@ import numpy as np
 from django.db import DatabaseError, connection
 from numpy.typing import ArrayLike, NDArray
 
+from freshtrack import rounds
+from freshtrack.arrays import int4s
+from freshtrack.rounds import Step, array_of
 from organizations.models import Organization
 from organizations.tenancy import acting_as_system
 
@@ -91,18 +94,20 @@ def day_of(at: str, zone: str) -> str:
 _NOTE: Final = """
 INSERT INTO sensors_arrival (organization_number, sensors, hours)
 SELECT number, sensors::integer[], hours::integer[]
-FROM unnest(%s::integer[], %s::text[], %s::text[]) AS noted (number, sensors, hours)
+FROM unnest($1::integer[], $2::text[], $3::text[]) AS noted (number, sensors, hours)
+"""
+_NOTE_ONE: Final = """
+INSERT INTO sensors_arrival (organization_number, sensors, hours) VALUES ($1::integer, $2::integer[], $3::integer[])
 """
 
 
-def note_arrivals(cursor: Any, *, numbers: ArrayLike, sensors: ArrayLike, hours: ArrayLike) -> None:
-    """Note that readings of these sensors came for these hours: columns of equal length, repeats allowed.
+def note_arrivals(*, numbers: ArrayLike, sensors: ArrayLike, hours: ArrayLike) -> list[Step]:
+    """What notes that readings of these sensors came for these hours: columns of equal length, repeats allowed.
 
-    `numbers` are the organizations', `hours` whole hours since 1970 in UTC. One statement, whatever their number. Call
-    in the transaction that stores the readings.
+    `numbers` are the organizations', `hours` whole hours since 1970 in UTC. At most one statement, whatever their
+    number. Send it in the transaction that stores the readings.
     """
-    pairs = _distinct(*(np.asarray(column, dtype=np.int64) for column in (numbers, sensors, hours)))
-    _write(cursor, pairs)
+    return _writing(_distinct(*(np.asarray(column, dtype=np.int64) for column in (numbers, sensors, hours))))
 
 
 def note_everything(*, organization: Organization, sensors: Iterable[int]) -> None:
@@ -111,10 +116,8 @@ def note_everything(*, organization: Organization, sensors: Iterable[int]) -> No
     Until that is done, their series are read from raw readings. Call in the transaction of the change.
     """
     ids = np.fromiter(sensors, dtype=np.int64)
-    with connection.cursor() as cursor:
-        note_arrivals(
-            cursor, numbers=np.full(len(ids), organization.number), sensors=ids, hours=np.full(len(ids), EVERYTHING)
-        )
+    hours = np.full(len(ids), EVERYTHING)
+    rounds.ask(note_arrivals(numbers=np.full(len(ids), organization.number), sensors=ids, hours=hours))
 
 
 def note_moved(*, organization: Organization, sensors: Iterable[int], before: str, after: str) -> None:
@@ -149,10 +152,12 @@ def _distinct(number: Column, sensor: Column, hour: Column) -> Pairs:
     return Pairs(number[fresh], sensor[fresh], hour[fresh])
 
 
-def _write(cursor: Any, pairs: Pairs) -> None:
+def _writing(pairs: Pairs) -> list[Step]:
     """A row for each organization; more where one would become too long for a transaction to work on."""
     if not pairs:
-        return
+        return []
+    if len(pairs.sensor) <= _PAIRS_A_ROW and pairs.number[0] == pairs.number[-1]:
+        return [Step(_NOTE_ONE, [str(pairs.number[0]), int4s(pairs.sensor), int4s(pairs.hour)])]
     ends = np.flatnonzero(pairs.number[1:] != pairs.number[:-1]) + 1
     edges = [0, *ends.tolist(), len(pairs.number)]
     rows = [
@@ -160,14 +165,9 @@ def _write(cursor: Any, pairs: Pairs) -> None:
         for begin, after in itertools.pairwise(edges)
         for start in range(begin, after, _PAIRS_A_ROW)
     ]
-    cursor.execute(
-        _NOTE,
-        [
-            [int(pairs.number[start]) for start, _ in rows],
-            [_array(pairs.sensor[start:after]) for start, after in rows],
-            [_array(pairs.hour[start:after]) for start, after in rows],
-        ],
-    )
+    numbers = int4s(pairs.number[[start for start, _ in rows]])
+    lists = (array_of(_array(column[start:after]) for start, after in rows) for column in (pairs.sensor, pairs.hour))
+    return [Step(_NOTE, [numbers, *lists])]
 
 
 def _array(values: Column) -> str:
@@ -371,7 +371,7 @@ def _write_back(cursor: Any, rows: Sequence[tuple[int, int, list[int], list[int]
         of_organization.setdefault(number, []).append(len(sensors))
     same = [number for number, sizes in of_organization.items() if sizes == [left.get(number, 0)]]
     cursor.execute("DELETE FROM sensors_arrival WHERE id = ANY(%s)", [[row[0] for row in rows if row[1] not in same]])
-    _write(cursor, stays.take(~np.isin(stays.number, same)))
+    rounds.ask(_writing(stays.take(~np.isin(stays.number, same))))
 
 
 # What is older than the raw readings can't be made anew, so it stays as it was cut: all before the one with the first.

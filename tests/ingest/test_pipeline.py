@@ -60,19 +60,19 @@ def stored() -> list[tuple[float | None, float | None]]:
 
 
 @contextmanager
-def statements() -> Iterator[list[str]]:
-    """What goes to the server, as libpq sees it: Django doesn't count statements of psycopg's own cursors."""
-    sent: list[str] = []
+def sent(*kinds: str) -> Iterator[list[str]]:
+    """Messages to the server, as libpq sees them: Django doesn't count what goes past its cursors."""
+    found: list[str] = []
     with tempfile.TemporaryFile("w+") as trace:
         connection.ensure_connection()
         connection.connection.pgconn.trace(trace.fileno())
         try:
-            yield sent
+            yield found
         finally:
             connection.connection.pgconn.untrace()
         trace.seek(0)
         messages = [line.split("\t") for line in trace]
-        sent += [m[3] for m in messages if len(m) > 3 and m[1] == "F" and m[3].rstrip() in {"Bind", "Query"}]
+        found += [m[3] for m in messages if len(m) > 3 and m[1] == "F" and m[3].rstrip() in kinds]
 
 
 class TestStoring:
@@ -82,6 +82,26 @@ class TestStoring:
         again = post(organization, reading(0, 3.4), reading(5, 9.9), reading(10, 3.6))
         assert counts(again) == (1, 1, [(1, "conflict")])
         assert stored() == [(3.4, None), (3.5, None), (3.6, None)]
+
+    def test_what_another_writer_stored_meanwhile_is_found_and_counted_exactly(self) -> None:
+        organization = OrganizationFactory()
+        post(organization, reading(0, 4.0), reading(0, 4.0, sensor="T"))
+        at = NOON + timedelta(days=1)
+        with as_system():  # it remembers nothing, and this writer knows nothing of it
+            pipeline.store_within([delivery(organization, [reading(5, 4.5), reading(6, 4.6)], at=at)], at=at)
+        again = post(organization, reading(5, 4.5), reading(6, 9.9), reading(7, 4.7), reading(5, 4.0, sensor="T"))
+        assert counts(again) == (2, 1, [(1, "conflict")])
+        assert [temperature for temperature, _ in stored()] == [4.0, 4.0, 4.5, 4.0, 4.6, 4.7]
+
+    def test_what_is_new_by_all_that_is_known_takes_one_round(self) -> None:
+        organization = OrganizationFactory()
+        post(organization, reading(0, 4.0))
+        with sent("Sync") as rounds:
+            post(organization, reading(1, 4.0))
+        assert len(rounds) == 1
+        with sent("Sync") as rounds:
+            post(organization, reading(1, 4.0))
+        assert len(rounds) == 2
 
     def test_values_count_as_equal_after_rounding_to_a_hundredth(self) -> None:
         organization = OrganizationFactory()
@@ -142,9 +162,9 @@ class TestStoring:
         sensor = SensorFactory(serial="S")
         for minute in (-3, -2, -1):  # what is looked up once is remembered
             post(sensor.organization, reading(minute, 3))
-        with statements() as small:
+        with sent("Bind", "Query") as small:
             post(sensor.organization, *(reading(minute / 10, 3) for minute in range(10)))
-        with statements() as large:
+        with sent("Bind", "Query") as large:
             post(sensor.organization, *(reading(10 + minute / 10, 3) for minute in range(2000)))
         assert len(large) == len(small)
         assert len(large) < 16

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from freshtrack import rounds
 from sensors import summaries
 from sensors.models import Reading, Sensor
 from tests.factories import NOON, as_system
@@ -55,10 +56,8 @@ def keep(sensor: Sensor, measured: Sequence[Measured]) -> None:
 def note(sensor: Sensor, moments: Iterable[datetime]) -> None:
     """Inside a transaction."""
     hours = [int(moment.timestamp() // 3600) for moment in moments]
-    with connection.cursor() as cursor:
-        summaries.note_arrivals(
-            cursor, numbers=[sensor.organization.number] * len(hours), sensors=[sensor.pk] * len(hours), hours=hours
-        )
+    numbers = [sensor.organization.number] * len(hours)
+    rounds.ask(summaries.note_arrivals(numbers=numbers, sensors=[sensor.pk] * len(hours), hours=hours))
 
 
 def hour_of(moment: datetime, zone: str) -> datetime:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
+from freshtrack import rounds
 from organizations.tenancy import acting_as_system
 from sensors import provisioning, series, summaries
 from sensors.models import Arrival, Reading, Sensor
@@ -49,27 +49,23 @@ def counts(sensor: Sensor, resolution: str = "hour") -> dict[datetime, int]:
 
 def note(*triples: tuple[int, int, int]) -> None:
     numbers, sensors, hours = zip(*triples, strict=True)
-    with as_system(), connection.cursor() as cursor:
-        summaries.note_arrivals(cursor, numbers=numbers, sensors=sensors, hours=hours)
+    with as_system():
+        rounds.ask(summaries.note_arrivals(numbers=numbers, sensors=sensors, hours=hours))
 
 
 @pytest.mark.django_db
 class TestNoting:
     def test_many_readings_of_several_organizations_are_one_statement(self) -> None:
         numbers = [OrganizationFactory().number for _ in range(3)]
-        with as_system(), CaptureQueriesContext(connection) as caught, connection.cursor() as cursor:
-            summaries.note_arrivals(
-                cursor, numbers=numbers * 100, sensors=[7, 8, 9] * 100, hours=[5, 6, 5, 6, 5, 5] * 50
-            )
-        assert len(caught) == 1
+        steps = summaries.note_arrivals(numbers=numbers * 100, sensors=[7, 8, 9] * 100, hours=[5, 6, 5, 6, 5, 5] * 50)
+        assert len(steps) == 1
         with as_system():
+            rounds.ask(steps)
             rows = {a.organization_id: list(zip(a.sensors, a.hours, strict=True)) for a in Arrival.objects.all()}
         assert rows == {numbers[0]: [(7, 5), (7, 6)], numbers[1]: [(8, 5), (8, 6)], numbers[2]: [(9, 5)]}
 
     def test_nothing_is_noted_of_nothing(self) -> None:
-        with as_system(), CaptureQueriesContext(connection) as caught, connection.cursor() as cursor:
-            summaries.note_arrivals(cursor, numbers=[], sensors=[], hours=[])
-        assert len(caught) == 0
+        assert summaries.note_arrivals(numbers=[], sensors=[], hours=[]) == []
 
 
 @pytest.mark.django_db

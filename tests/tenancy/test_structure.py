@@ -143,7 +143,7 @@ def test_only_listed_places_open_the_scope_of_the_system_each_for_a_listed_reaso
     found: dict[str, set[str]] = defaultdict(set)
     for name, module in sources():
         for node in ast.walk(module):
-            if isinstance(node, ast.Call) and _name(node.func) == "acting_as_system":
+            if isinstance(node, ast.Call) and _name(node.func) in {"acting_as_system", "opening_as_system"}:
                 reason = node.args[0] if node.args else None
                 assert isinstance(reason, ast.Constant), f"{name}:{node.lineno}: the reason must be written here"
                 found[name].add(str(reason.value))
