@@ -18,7 +18,7 @@ from rest_framework.test import APIClient
 from alerts.models import AlertRule
 from alerts.profiles import PROFILES
 from ingest import authentication
-from organizations import founding, slugs
+from organizations import founding, secrets, slugs
 from organizations.models import Change, FormerSlug, Membership, Organization, Role, User
 from organizations.scoped_views import membership_of
 from organizations.tenancy import acting_as_system
@@ -313,7 +313,7 @@ class TestDeleting:
     def test_everything_of_it_is_gone(self, owner: Membership) -> None:
         member = MembershipFactory(organization=owner.organization, role=Role.MANAGER)
         key = key_of(owner.organization)
-        assert authentication.KeyCache().look_up(key) is not None
+        assert authentication.KeyCache().look_up(secrets.digest(key)) is not None
         assert client_of(owner.user).delete(base(owner)).status_code == 204
         for person in (owner.user, member.user):
             client = client_of(person)
@@ -321,7 +321,7 @@ class TestDeleting:
                 assert client.get(f"{base(owner)}{path}").status_code == 404
             assert client.get(ORGS).json()["results"] == []
             assert client.get("/api/v1/me/").json()["memberships"] == []
-        assert authentication.KeyCache().look_up(key) is None
+        assert authentication.KeyCache().look_up(secrets.digest(key)) is None
 
     @pytest.mark.parametrize("role", [Role.ADMIN, Role.MANAGER, Role.VIEWER])
     def test_is_for_owners(self, role: str, owner: Membership) -> None:
@@ -348,7 +348,7 @@ class TestDeleting:
             answer = client.post(f"{base(owner)}restore/")
             assert (answer.status_code, answer.json()["deleted_at"]) == (200, None)
         assert len(client.get(f"{base(owner)}sites/").json()["results"]) == 1
-        assert authentication.KeyCache().look_up(key) is not None
+        assert authentication.KeyCache().look_up(secrets.digest(key)) is not None
         with as_system():
             changes = Change.objects.filter(entity="organization", action="update").order_by("id")
             assert [change.actor_id for change in changes] == [owner.user_id, owner.user_id]
