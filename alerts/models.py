@@ -1,18 +1,20 @@
-"""What is too warm for too long, and what became of it."""
+"""When to alert, what is too warm for too long, and what became of it."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import ClassVar, Self
 from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from organizations.models import User
 from organizations.owned import OwnedModel, OwnedQuerySet
-from sensors.models import Area, Sensor, Site, Unit, UnitKind
+from sensors.models import Area, Gateway, Sensor, Site, Unit, UnitKind
 
 
 class Severity(models.TextChoices):
@@ -37,6 +39,11 @@ class Condition(models.TextChoices):
     RATE_ABOVE = "rate_above", "Rises faster than"
     DOOR_OPEN_FOR = "door_open_for", "Door open for"
     FAULT = "fault", "Sensor fault"
+
+
+class Schedule(models.TextChoices):
+    ALWAYS = "always", "Always"
+    OPENING_HOURS = "opening_hours", "In opening hours"
 
 
 class AlertStatus(models.TextChoices):
@@ -74,6 +81,16 @@ class AlertRule(OwnedModel):
     hysteresis = models.FloatField(default=0.0)
     clear_delay_s = models.PositiveIntegerField(default=0)
     enabled = models.BooleanField(default=True)
+    schedule = models.CharField(
+        max_length=16,
+        choices=Schedule.choices,
+        default=Schedule.ALWAYS,
+        db_default=Schedule.ALWAYS,
+        help_text="When it watches; opening hours are the site's.",
+    )
+    is_ceiling = models.BooleanField(
+        default=False, db_default=False, help_text="A hard limit: no more specific rule replaces it, nothing masks it."
+    )
     site = models.ForeignKey(Site, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     area = models.ForeignKey(Area, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     unit = models.ForeignKey(Unit, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
@@ -83,6 +100,8 @@ class AlertRule(OwnedModel):
     )
     source = models.CharField(max_length=300, blank=True, help_text="Where a default's numbers come from.")
     created_at = models.DateTimeField(default=now)
+    # What was opened before is never judged again by what the rule says today.
+    changed_at = models.DateTimeField(default=now, db_default=Now(), help_text="When what it says last changed.")
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     objects = AlertRuleQuerySet.as_manager()
@@ -95,6 +114,7 @@ class AlertRule(OwnedModel):
             ),
             models.CheckConstraint(condition=Q(hysteresis__gte=0), name="alert_rule_hysteresis_not_negative"),
             models.CheckConstraint(condition=Q(severity__in=Severity.values), name="alert_rule_severity_known"),
+            models.CheckConstraint(condition=Q(schedule__in=Schedule.values), name="alert_rule_schedule_known"),
             models.CheckConstraint(
                 # At most one of the four; a kind is no uuid, so the sum counts them.
                 condition=(
@@ -122,8 +142,106 @@ class AlertRule(OwnedModel):
         return any((self.site_id, self.area_id, self.unit_id))
 
 
+class RuleOverride(OwnedModel):
+    """Another limit or delay of one rule for one unit, with a reason, an owner and an end. It reverts by itself.
+
+    It never goes beyond the legal limit (alerts/profiles). `ended_at` is set by the sweep when `expires_at` is reached,
+    so that the change log tells every writer; or by somebody who ends it earlier.
+    """
+
+    site_path = "unit__site_id"
+
+    rule = models.ForeignKey(AlertRule, on_delete=models.CASCADE, related_name="overrides")
+    unit = models.ForeignKey(Unit, on_delete=models.CASCADE, related_name="+")
+    threshold = models.FloatField(null=True, blank=True, help_text="Empty: the rule's own.")
+    delay_s = models.PositiveIntegerField(null=True, blank=True, help_text="Empty: the rule's own.")
+    reason = models.TextField(max_length=2000)
+    owner = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=now)
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    objects = OwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rule", "unit"], condition=Q(ended_at=None), name="rule_override_one_at_a_time"
+            ),
+            models.CheckConstraint(
+                condition=Q(threshold__isnull=False) | Q(delay_s__isnull=False), name="rule_override_overrides"
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="rule_override_has_reason"),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=models.F("created_at")), name="rule_override_ends_after_it_began"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization"], condition=Q(ended_at=None), name="rule_override_in_force"),
+            models.Index(fields=["expires_at"], condition=Q(ended_at=None), name="rule_override_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"override of {self.rule_id} for {self.unit_id} ({self.pk})"
+
+
+class MuteKind(models.TextChoices):
+    MUTE = "mute", "Mute"
+    MAINTENANCE = "maintenance", "Maintenance window"
+
+
+class MuteQuerySet(OwnedQuerySet["Mute"]):
+    def in_force(self, *, at: datetime) -> Self:
+        """Those that silence messages at this moment."""
+        return self.filter(starts_at__lte=at, ends_at__gt=at)
+
+    def in_sites(self, sites: Collection[UUID]) -> Self:
+        """Those of the sites and their units, and those of the whole organization or of a rule: they concern them."""
+        return self.filter(Q(site=None, unit=None) | Q(site_id__in=sites) | Q(unit__site_id__in=sites))
+
+
+class Mute(OwnedModel):
+    """A time in which nobody is told. Alerts open and resolve as ever; what lasts longer is told at the end.
+
+    Scope: one of site, unit, rule, or none of them: the whole organization. It always ends; who ends it early moves
+    `ends_at`.
+    """
+
+    site_path = "site_id"  # and more: see in_sites
+
+    kind = models.CharField(max_length=12, choices=MuteKind.choices, default=MuteKind.MUTE)
+    site = models.ForeignKey(Site, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    unit = models.ForeignKey(Unit, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    rule = models.ForeignKey(AlertRule, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    reason = models.CharField(max_length=500, blank=True)
+    starts_at = models.DateTimeField(default=now)
+    ends_at = models.DateTimeField()
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=now)
+
+    objects = MuteQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=MuteKind.values), name="mute_kind_known"),
+            models.CheckConstraint(condition=Q(ends_at__gte=models.F("starts_at")), name="mute_ends"),
+            models.CheckConstraint(
+                condition=Q(site=None, unit=None) | Q(site=None, rule=None) | Q(unit=None, rule=None),
+                name="mute_one_scope",
+            ),
+        ]
+        indexes = [
+            # Asked when an alert is about to be told.
+            models.Index(fields=["organization", "ends_at"], name="mute_by_end"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} until {self.ends_at:%Y-%m-%d %H:%M} ({self.pk})"
+
+
 class RuleState(OwnedModel):
-    """Where one rule stands with one unit: what evaluation needs to go on with the next reading.
+    """Where one rule stands with one unit (or sensor, or gateway): what evaluation needs to go on.
 
     Locked, in order of `cause_key`, in the transaction that stores readings: two writers judge one after the other.
     """
@@ -132,7 +250,10 @@ class RuleState(OwnedModel):
 
     cause_key = models.CharField(max_length=120, unique=True)
     rule = models.ForeignKey(AlertRule, on_delete=models.CASCADE, related_name="+")
-    unit = models.ForeignKey(Unit, on_delete=models.CASCADE, related_name="+")
+    # Of a gateway it has neither unit nor sensor; of one sensor's silence or fault both.
+    unit = models.ForeignKey(Unit, null=True, on_delete=models.CASCADE, related_name="+")
+    sensor = models.ForeignKey(Sensor, null=True, on_delete=models.CASCADE, related_name="+")
+    gateway = models.ForeignKey(Gateway, null=True, on_delete=models.CASCADE, related_name="+")
     state = models.JSONField(help_text="evaluation.State, encoded.")
     # Most rules of most units have nothing to remember; ingest asks with every batch for those that have.
     active = models.BooleanField(db_default=True, help_text="There is something to remember: a breach, an open alert.")
@@ -162,13 +283,23 @@ class Alert(OwnedModel):
         AlertStatus.RESOLVED: set(),
     }
 
-    cause_key = models.CharField(max_length=120, help_text="What it is about while open: unit:…:rule:….")
+    cause_key = models.CharField(
+        max_length=120, help_text="What it is about while open: unit:…, sensor:… or gateway:…, and :rule:…."
+    )
     rule = models.ForeignKey(AlertRule, null=True, on_delete=models.SET_NULL, related_name="+")
     rule_name = models.CharField(max_length=120, blank=True, help_text="As it was called when the alert opened.")
     site = models.ForeignKey(Site, null=True, on_delete=models.CASCADE, related_name="+")
     unit = models.ForeignKey(Unit, null=True, on_delete=models.CASCADE, related_name="alerts")
     sensor = models.ForeignKey(
         Sensor, null=True, on_delete=models.SET_NULL, related_name="+", help_text="The probe that completed the delay."
+    )
+    gateway = models.ForeignKey(Gateway, null=True, on_delete=models.SET_NULL, related_name="+")
+    parent = models.ForeignKey(
+        "self",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="children",
+        help_text="What it is a part of: the silence of its gateway, or the first of a flapping cause.",
     )
     kind = models.CharField(max_length=24)
     condition = models.CharField(max_length=16, choices=Condition.choices)
@@ -180,6 +311,9 @@ class Alert(OwnedModel):
     started_at = models.DateTimeField(help_text="First reading in breach, by the device's clock.")
     opened_at = models.DateTimeField(help_text="The reading that completed the delay, by the device's clock.")
     found_at = models.DateTimeField(null=True, help_text="Server time, when it was found late.")
+    contradicted_at = models.DateTimeField(
+        null=True, help_text="Server time, when readings that came later showed that it never was. It stays."
+    )
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     resolved_at = models.DateTimeField(null=True, blank=True)
@@ -188,6 +322,16 @@ class Alert(OwnedModel):
     cause = models.TextField(blank=True)
     disposition = models.CharField(max_length=120, blank=True)
     amount = models.CharField(max_length=120, blank=True)
+    assigned_to = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    snoozed_until = models.DateTimeField(null=True, blank=True, help_text="Quiet until then, and then told again.")
+    # Rows are the queue: whoever has to be told of an alert later is told by the sweep that finds this.
+    tell_at = models.DateTimeField(null=True, blank=True, help_text="When people are to be told (again); empty: never.")
+    muted_by = models.ForeignKey(
+        Mute, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", help_text="What kept it quiet."
+    )
+    facts = models.JSONField(
+        default=dict, db_default={}, blank=True, help_text="Why it opened: the terms and the time counted."
+    )
     created_at = models.DateTimeField(default=now)
 
     objects = AlertQuerySet.as_manager()
@@ -217,6 +361,9 @@ class Alert(OwnedModel):
             models.Index(fields=["organization", "-opened_at", "-id"], name="alert_list"),
             # "What is wrong here now?", asked by every tile and every transition.
             models.Index(fields=["unit"], condition=~Q(status="resolved"), name="alert_unresolved_of_unit"),
+            # What a late reading may contradict, and how often a cause came back.
+            models.Index(fields=["cause_key", "-opened_at"], name="alert_of_cause"),
+            models.Index(fields=["tell_at"], condition=Q(tell_at__isnull=False), name="alert_to_be_told"),
         ]
 
     def __str__(self) -> str:
@@ -231,6 +378,27 @@ class AlertEventKind(models.TextChoices):
     RESOLVED = "resolved", "Resolved"
     REOPENED = "reopened", "Reopened"
     COMMENTED = "commented", "Commented"
+    ASSIGNED = "assigned", "Assigned"
+    MUTED = "muted", "Muted"
+    UNMUTED = "unmuted", "Told after a mute"
+    LAPSED = "lapsed", "Acknowledgement lapsed"
+    AWAKE = "awake", "Snooze is over"
+    AMENDED = "amended", "Amended by late readings"
+    CONTRADICTED = "contradicted", "Contradicted by late readings"
+
+
+class Channel(models.TextChoices):
+    """Through what somebody moved an alert."""
+
+    READINGS = "readings", "Readings"
+    CLOCK = "clock", "The clock"
+    WEB = "web", "Web app"
+    API = "api", "API"
+    LIVE = "live", "Live screen"
+    EMAIL = "email", "E-mail"
+    SMS = "sms", "Text message"
+    VOICE = "voice", "Phone"
+    PUSH = "push", "Push message"
 
 
 class AlertEvent(OwnedModel):
@@ -243,6 +411,7 @@ class AlertEvent(OwnedModel):
     event = models.CharField(max_length=16, choices=AlertEventKind.choices)
     at = models.DateTimeField(help_text="By the device's clock for what a reading caused, else ours.")
     by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    channel = models.CharField(max_length=12, choices=Channel.choices, blank=True, default="", db_default="")
     note = models.TextField(blank=True)
     created_at = models.DateTimeField(default=now)
 

@@ -101,6 +101,11 @@ class Organization(models.Model):
     keep_years = models.PositiveSmallIntegerField(
         db_default=3, help_text="How long readings are kept. By the law that applies; at least 3 years."
     )
+    acknowledgement_minutes = models.PositiveIntegerField(
+        db_default=240,
+        default=240,
+        help_text="An acknowledged alert that lasts longer than this is open again; 0: never.",
+    )
 
     objects = OrganizationQuerySet.as_manager()
 

@@ -84,6 +84,15 @@ class Site(OwnedModel, SoftDeletable):
     timezone = models.CharField(max_length=64, default="UTC", help_text="IANA name, for example Europe/Berlin.")
     kind = models.CharField(max_length=16, choices=SiteKind.choices, default=SiteKind.OTHER)
     address = models.CharField(max_length=300, blank=True)
+    opening_hours = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text='By weekday, local time: {"mon": [["08:00", "22:00"]]}. A missing day is closed; empty: always open.',
+    )
+    jurisdiction = models.CharField(
+        max_length=32, blank=True, default="", db_default="", help_text="Whose legal limits apply; empty: the FDA's."
+    )
     created_at = models.DateTimeField(default=now)
 
     objects = PlaceQuerySet.as_manager()
@@ -126,6 +135,11 @@ class Unit(OwnedModel, SoftDeletable):
     kind = models.CharField(max_length=24, choices=UnitKind.choices, default=UnitKind.OTHER)
     note = models.TextField(blank=True, max_length=2000)
     default_rules = models.BooleanField(default=True, help_text="The rules of its kind apply.")
+    product_tau_s = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="How slowly the product follows the air (time constant, seconds); empty: that of its kind.",
+    )
     # The worst severity among its open alerts, written by alerts/lifecycle.py: tiles need no query into alerts.
     severity = models.CharField(max_length=8, blank=True, default="")
     created_at = models.DateTimeField(default=now)
@@ -198,6 +212,14 @@ class Sensor(OwnedModel):
     unit = models.ForeignKey(Unit, null=True, blank=True, on_delete=models.SET_NULL, related_name="sensors")
     # Copied from the unit.
     site = models.ForeignKey(Site, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    gateway = models.ForeignKey(
+        Gateway,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="sensors",
+        help_text="Which gateway brings its readings: where that falls silent, so does this.",
+    )
     expected_interval_s = models.PositiveIntegerField(default=300)
     status = models.CharField(max_length=12, choices=SensorStatus.choices, default=SensorStatus.UNCLAIMED)
     claimed_at = models.DateTimeField(null=True, blank=True)
