@@ -1,0 +1,91 @@
+"""Which of the rules that hold a unit watch it: the most specific ones win. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+
+
+class Rank(IntEnum):
+    """How specific a rule's scope is. A kind of unit says more about a unit than where it stands."""
+
+    ORGANIZATION = 0
+    SITE = 1
+    AREA = 2
+    UNIT_KIND = 3
+    UNIT = 4
+
+
+class Ranked(Protocol):
+    """What choosing needs to know of a rule."""
+
+    @property
+    def metric(self) -> str: ...
+    @property
+    def condition(self) -> str: ...
+    @property
+    def severity(self) -> str: ...
+    @property
+    def is_ceiling(self) -> bool: ...
+    @property
+    def rank(self) -> Rank: ...
+
+
+R = TypeVar("R", bound=Ranked)
+
+
+class Choice(NamedTuple, Generic[R]):
+    """A rule that holds the unit, whether it watches it, and why, in a sentence for the person."""
+
+    rule: R
+    in_force: bool
+    reason: str
+
+
+_WHOSE: Final = {
+    Rank.ORGANIZATION: "the whole organization",
+    Rank.SITE: "its site",
+    Rank.AREA: "its area",
+    Rank.UNIT_KIND: "its kind of unit",
+    Rank.UNIT: "this unit",
+}
+CEILING: Final = "In force: a hard limit, which no other rule replaces."
+_IN_FORCE: Final = {rank: f"In force: the most specific rule, made for {whose}." for rank, whose in _WHOSE.items()}
+_REPLACED: Final = {rank: f"Not in force: replaced by a rule made for {whose}." for rank, whose in _WHOSE.items()}
+
+
+def rank(*, site: object = None, area: object = None, unit: object = None, unit_kind: object = None) -> Rank:
+    """How specific the scope is that these columns of a rule say; none of them: the whole organization."""
+    if unit:
+        return Rank.UNIT
+    if unit_kind:
+        return Rank.UNIT_KIND
+    if area:
+        return Rank.AREA
+    return Rank.SITE if site else Rank.ORGANIZATION
+
+
+def choose(rules: Iterable[R]) -> list[Choice[R]]:
+    """Of the enabled rules whose scope holds one unit, which watch it; in the order given.
+
+    Rules of the same metric, condition and severity compete: those of the highest rank watch, all of them. A hard
+    ceiling always watches, and never replaces another rule. The caller leaves out what doesn't concern the unit:
+    disabled rules, and the default ones where the unit does without them.
+    """
+    rules = list(rules)
+    highest: dict[tuple[str, str, str], Rank] = {}
+    for rule in rules:
+        if not rule.is_ceiling:
+            key = (rule.metric, rule.condition, rule.severity)
+            highest[key] = max(highest.get(key, Rank.ORGANIZATION), rule.rank)
+    return [_judge(rule, highest) for rule in rules]
+
+
+def _judge(rule: R, highest: dict[tuple[str, str, str], Rank]) -> Choice[R]:
+    if rule.is_ceiling:
+        return Choice(rule, True, CEILING)
+    winner = highest[rule.metric, rule.condition, rule.severity]
+    if rule.rank == winner:
+        return Choice(rule, True, _IN_FORCE[winner])
+    return Choice(rule, False, _REPLACED[winner])
