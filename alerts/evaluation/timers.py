@@ -1,21 +1,20 @@
-"""Is it too warm for too long? Pure: (terms, state, ordered points) -> (state, transitions).
-
-Live ingest, late batches and back-tests run this same code, so that they can't disagree. Nothing here knows a
-database, a clock or a person.
+"""Is it too warm for too long? (terms, state, ordered points) -> (state, transitions).
 
 Note [Timers]. Time counts between two consecutive readings of which the first is in breach; a pause longer than the
 point's `gap_s` adds nothing and resets nothing (a silent sensor is no proof of warmth, nor of cold). Reaching the delay
 exactly opens; a reading back inside the threshold starts over. Clearing counts the same way, from readings beyond the
-hysteresis.
+hysteresis. What is measured outside a rule's schedule is like a pause to a breach: it starts none, adds nothing and
+resets nothing, unless it is back inside the threshold. An open alert goes on clearing, whatever the hour.
 
-Note [Late readings]. A point older than its own sensor's newest never comes here. Sensors of one unit may arrive out of
-step by a little; such a point is judged as if it came together with the last one: it adds no time and misses nothing.
+Note [Late readings]. Points come in the order of (at, sensor). One that is older than the newest of its unit is late
+and never comes here alone: what the unit measured is judged once more from before it, and compared with what was told
+(hindsight.py). So alerts follow from what was measured and done, not from the order in which it arrived.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -47,18 +46,26 @@ class Terms(NamedTuple):
 
 
 class Point(NamedTuple):
-    """One sensor's value: seconds since 1970 by the device's clock, and the longest pause that still counts."""
+    """One sensor's value: seconds since 1970 by the device's clock, and the longest pause that still counts.
+
+    `watched`: inside the rule's schedule.
+    """
 
     at: float
     sensor: int
     value: float
     gap_s: float
+    watched: bool = True
+
+
+# The newest (time, value) or (time, value, gap_s) of each sensor; without a gap that of the point it is compared with.
+Newest = Mapping[int, tuple[float, float] | tuple[float, float, float]]
 
 
 class State(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a rule stands with a unit. The default is idle: nothing in breach, nothing open, nothing to remember."""
 
-    at: float | None = None  # the last judged point
+    at: float | None = None  # the last judged point; of a pending breach: None if that was outside the schedule
     breached: bool = False  # was it in breach?
     cleared: bool = False  # was it beyond the hysteresis?
     since: float | None = None  # first point of the breach
@@ -72,6 +79,9 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
     def idle(self) -> bool:
         """Whether forgetting it changes nothing."""
         return not (self.open or self.held or self.breached)
+
+
+IDLE: Final = State()
 
 
 class Opened(NamedTuple):
@@ -95,22 +105,35 @@ Transition = Opened | Resolved
 
 
 def evaluate(
-    terms: Terms, state: State, points: Iterable[Point], *, others: dict[int, tuple[float, float]] | None = None
+    terms: Terms, state: State, points: Iterable[Point], *, others: Newest | None = None
 ) -> tuple[State, list[Transition]]:
-    """Judge points in the order given (that of their times) and say what opened and what resolved.
+    """Judge points in the order given, that of (at, sensor), and say what opened and what resolved.
 
-    `others` are the newest (time, value) of the unit's sensors before these points: several sensors share one verdict,
-    the warmest for `above` and the coldest for `below`, each counted until it has been silent for longer than its gap.
+    `others` are the newest values of the unit's sensors before these points: several sensors share one verdict, the
+    warmest for `above` and the coldest for `below`, each counted until it has been silent for longer than its gap.
     """
-    latest = dict(others or {})
+    latest: dict[int, tuple[float, float, float | None]] = {
+        sensor: (newest[0], newest[1], newest[2] if len(newest) == 3 else None)
+        for sensor, newest in (others or {}).items()
+    }
+    # Most points are fine in a unit that is fine: nothing is asked of those, so that a year is judged in seconds.
+    beyond = {sensor for sensor, (_, value, _) in latest.items() if terms.breached(value)}
     transitions: list[Transition] = []
     for point in points:
-        latest[point.sensor] = (point.at, point.value)
+        sensor = point.sensor
+        latest[sensor] = (point.at, point.value, point.gap_s)
+        if terms.breached(point.value):
+            beyond.add(sensor)
+        else:
+            beyond.discard(sensor)
+            if not beyond and state.idle:
+                state = IDLE
+                continue
         at = point.at if state.at is None else max(point.at, state.at)
         value = point.value
-        for sensor, (seen, other) in latest.items():
-            if sensor != point.sensor and at - seen <= point.gap_s:
-                value = terms.worse(value, other)
+        for other, (seen, held, gap_s) in latest.items():
+            if other != sensor and at - seen <= (point.gap_s if gap_s is None else gap_s):
+                value = terms.worse(value, held)
         state, transition = _judge(terms, state, at=at, value=value, point=point)
         if transition is not None:
             transitions.append(transition)
@@ -123,11 +146,13 @@ def _judge(terms: Terms, state: State, *, at: float, value: float, point: Point)
     breached, cleared = terms.breached(value), terms.cleared(value)
     if state.open or state.held:
         return _judge_open(terms, state, at=at, value=value, counted=counted, breached=breached, cleared=cleared)
-    if not breached:
-        return State(), None
+    if not breached or not (point.watched or state.breached):
+        return IDLE, None
     since = state.since if state.breached and state.since is not None else at
-    breach_s = state.breach_s + counted if state.breached else 0.0
     peak = terms.worse(state.peak if state.breached else None, value)
+    if not point.watched:
+        return State(breached=True, since=since, breach_s=state.breach_s, peak=peak), None
+    breach_s = state.breach_s + counted if state.breached else 0.0
     opened = breach_s >= terms.delay_s
     after = State(at=at, breached=True, since=since, breach_s=breach_s, peak=peak, open=opened)
     return after, Opened(since, at, point.sensor, value, peak) if opened else None
@@ -139,7 +164,7 @@ def _judge_open(
     peak = terms.worse(state.peak, value) if breached else state.peak
     clear_s = state.clear_s + counted if cleared and state.cleared else 0.0
     if cleared and clear_s >= terms.clear_delay_s:
-        return State(), Resolved(at, peak) if state.open else None
+        return IDLE, Resolved(at, peak) if state.open else None
     after = State(
         at=at,
         breached=breached,
@@ -160,4 +185,4 @@ def resolved_by_hand(state: State) -> State:
         return state
     if state.breached:
         return State(at=state.at, breached=True, since=state.since, held=True)
-    return State()
+    return IDLE

@@ -1,0 +1,44 @@
+"""Is it too warm for too long, and since when? Pure: nothing here knows a database, a clock or a person.
+
+`timers` judges readings in order; `signals` makes what a rule looks at and no sensor reports; `hindsight` tells what
+happened once readings came late. Live ingest, late batches and back-tests run this same code, so that they can't
+disagree.
+"""
+
+from alerts.evaluation.hindsight import Amended, Contradicted, Found, Incident, Move, Told, reconcile, replay
+from alerts.evaluation.signals import product, rate
+from alerts.evaluation.timers import (
+    IDLE,
+    Newest,
+    Opened,
+    Point,
+    Resolved,
+    State,
+    Terms,
+    Transition,
+    evaluate,
+    resolved_by_hand,
+)
+
+__all__ = [
+    "IDLE",
+    "Amended",
+    "Contradicted",
+    "Found",
+    "Incident",
+    "Move",
+    "Newest",
+    "Opened",
+    "Point",
+    "Resolved",
+    "State",
+    "Terms",
+    "Told",
+    "Transition",
+    "evaluate",
+    "product",
+    "rate",
+    "reconcile",
+    "replay",
+    "resolved_by_hand",
+]
