@@ -126,6 +126,8 @@ class Notification(OwnedModel):
                 name="notification_waiting",
             ),
             models.Index(fields=["organization", "-created_at", "id"], name="notification_list"),
+            # "Who was told of this?", asked when an alert resolves.
+            models.Index(fields=["about"], name="notification_about"),
         ]
 
     def __str__(self) -> str:
