@@ -2,9 +2,9 @@
 
 from rest_framework.routers import SimpleRouter
 
-from alerts import views
+from alerts.views import alerts, rules
 
 router = SimpleRouter()
-router.register("alert-rules", views.AlertRules, basename="alert-rule")
-router.register("alerts", views.Alerts, basename="alert")
+router.register("alert-rules", rules.AlertRules, basename="alert-rule")
+router.register("alerts", alerts.Alerts, basename="alert")
 urlpatterns = router.urls

@@ -22,7 +22,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory, force_authenticate
 
-from alerts.views import Alerts
+from alerts.views.alerts import Alerts
 from bench.figures import percentile
 from freshtrack.embedded.postgres import SUPERUSER
 from organizations.models import Membership, Organization, Role, User

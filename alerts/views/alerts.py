@@ -1,4 +1,4 @@
-"""Rules and alerts over HTTP."""
+"""Alerts over HTTP: what happened, and what people did about it."""
 
 from __future__ import annotations
 
@@ -7,58 +7,23 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import permissions, status, viewsets
+from rest_framework import status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from alerts import lifecycle
-from alerts.models import Alert, AlertEvent, AlertRule
-from alerts.serializers import (
+from alerts.models import Alert, AlertEvent
+from alerts.serializers.alerts import (
     AlertEventSerializer,
-    AlertRuleSerializer,
     AlertSerializer,
     CommentSerializer,
     NoteSerializer,
     ResolveSerializer,
 )
-from freshtrack.errors import OutsideYourSites
 from organizations.scoped_views import OrganizationScoped
 from organizations.searching import FilterSet, IdsFilter, MomentFilter
-
-
-class AlertRules(OrganizationScoped, viewsets.ModelViewSet[AlertRule]):
-    """When to alert."""
-
-    may = {
-        "list": "rules.view",
-        "retrieve": "rules.view",
-        "create": "rules.change",
-        "update": "rules.change",
-        "partial_update": "rules.change",
-        "destroy": "rules.change",
-    }
-    queryset = AlertRule.objects.alive().order_by("unit_kind", "name", "pk")
-    serializer_class = AlertRuleSerializer
-    filterset_fields = ["site", "area", "unit", "unit_kind", "severity", "metric", "condition", "enabled"]
-    ordering_fields = {"name": "name", "unit_kind": "unit_kind", "severity": "severity", "created_at": "created_at"}
-
-    def perform_create(self, serializer: BaseSerializer[AlertRule]) -> None:
-        """The organization is that of the URL."""
-        serializer.save(organization=self.organization)
-
-    def check_object_permissions(self, request: Request, obj: AlertRule) -> None:
-        """Restricted members see the rules that watch every site, and leave them as they are."""
-        super().check_object_permissions(request, obj)
-        reads = request.method in permissions.SAFE_METHODS
-        if not reads and self.membership.site_ids is not None and not obj.has_place:
-            raise OutsideYourSites("This rule watches every site, and you are restricted to some.")
-
-    def perform_destroy(self, instance: AlertRule) -> None:
-        """Hides it: alerts that it opened still name it."""
-        instance.deleted_at = timezone.now()
-        instance.save(update_fields=["deleted_at"])
 
 
 class AlertFilter(FilterSet):
