@@ -85,7 +85,7 @@ IDLE: Final = State()
 
 
 class Opened(NamedTuple):
-    """The delay is complete."""
+    """The delay is complete. `sensor` is the one that is farthest out, whoever reported."""
 
     started_at: float
     at: float
@@ -130,17 +130,20 @@ def evaluate(
                 state = IDLE
                 continue
         at = point.at if state.at is None else max(point.at, state.at)
-        value = point.value
+        worst, value = sensor, point.value
         for other, (seen, held, gap_s) in latest.items():
-            if other != sensor and at - seen <= (point.gap_s if gap_s is None else gap_s):
-                value = terms.worse(value, held)
-        state, transition = _judge(terms, state, at=at, value=value, point=point)
+            fresh = at - seen <= (point.gap_s if gap_s is None else gap_s)
+            if fresh and held != value and terms.worse(value, held) == held:
+                worst, value = other, held
+        state, transition = _judge(terms, state, at=at, sensor=worst, value=value, point=point)
         if transition is not None:
             transitions.append(transition)
     return state, transitions
 
 
-def _judge(terms: Terms, state: State, *, at: float, value: float, point: Point) -> tuple[State, Transition | None]:
+def _judge(
+    terms: Terms, state: State, *, at: float, sensor: int, value: float, point: Point
+) -> tuple[State, Transition | None]:
     elapsed = 0.0 if state.at is None else at - state.at
     counted = elapsed if elapsed <= point.gap_s else 0.0
     breached, cleared = terms.breached(value), terms.cleared(value)
@@ -155,7 +158,7 @@ def _judge(terms: Terms, state: State, *, at: float, value: float, point: Point)
     breach_s = state.breach_s + counted if state.breached else 0.0
     opened = breach_s >= terms.delay_s
     after = State(at=at, breached=True, since=since, breach_s=breach_s, peak=peak, open=opened)
-    return after, Opened(since, at, point.sensor, value, peak) if opened else None
+    return after, Opened(since, at, sensor, value, peak) if opened else None
 
 
 def _judge_open(
