@@ -119,9 +119,9 @@ def reconcile(told: Sequence[Told], true: Sequence[Incident]) -> list[Move]:
     contradicted are taken only where no other fits, and stand again. Moves that close come before those that open, so
     that no two are ever open.
     """
-    standing = sorted((alert for alert in told if not alert.contradicted), key=_told_order)
-    doubtful = sorted((alert for alert in told if alert.contradicted), key=_told_order)
-    incidents = sorted(true, key=lambda incident: (incident.started_at, incident.opened_at))
+    standing = sorted((alert for alert in told if not alert.contradicted), key=_by_time)
+    doubtful = sorted((alert for alert in told if alert.contradicted), key=_by_time)
+    incidents = sorted(true, key=_by_time)
     partner = _align(standing, incidents)
     kept = {standing[place].key for place in partner.values()}
     moves: list[Move] = [Contradicted(alert.key) for alert in standing if alert.key not in kept]
@@ -142,8 +142,8 @@ def reconcile(told: Sequence[Told], true: Sequence[Incident]) -> list[Move]:
     return moves + amended + found
 
 
-def _told_order(alert: Told) -> tuple[float, float]:
-    return alert.started_at, alert.opened_at
+def _by_time(happened: Told | Incident) -> tuple[float, float, float]:
+    return happened.started_at, happened.opened_at, _end(happened.resolved_at)
 
 
 # How good a set of pairs is: how many; how few alerts must open again; how many opened at the very moment; how many

@@ -121,6 +121,53 @@ def test_a_sibling_that_comes_late_is_judged_with_the_last_one() -> None:
     assert story(terms, points((10, 3)), late) == [("opened", 9)]
 
 
+def test_the_sensor_that_is_farthest_out_is_named_whoever_reports() -> None:
+    warm, cold = points((0, 8), (10, 8), (20, 9), (29, 9), sensor=2), points((30, 3))
+    _, [opened] = evaluate(ABOVE_5_FOR_30, State(), [*warm, *cold])
+    assert (opened.at / MINUTE, opened.sensor, opened.value) == (30, 2, 9)
+
+
+def test_each_sensor_counts_for_its_own_gap() -> None:
+    hourly = {2: (0.0, 8.0, 3 * 3600.0)}
+    seen = steady(3, start=5, until=60)
+    assert [t.at / MINUTE for t in evaluate(ABOVE_5_FOR_30, State(), seen, others=hourly)[1]] == [35]
+    assert evaluate(ABOVE_5_FOR_30, State(), seen, others={2: (0.0, 8.0)})[1] == []
+
+
+def outside(seen: list[Point]) -> list[Point]:
+    return [point._replace(watched=False) for point in seen]
+
+
+def test_outside_its_schedule_a_rule_starts_nothing() -> None:
+    state, told = evaluate(ABOVE_5_FOR_30, State(), outside(steady(8, until=120)))
+    assert (told, state.idle) == ([], True)
+    assert story(ABOVE_5_FOR_30, outside(steady(8, until=25)), steady(8, start=30, until=60)) == [("opened", 60)]
+
+
+def test_outside_its_schedule_a_breach_adds_nothing_and_resets_nothing() -> None:
+    before, night, morning = (
+        steady(8, until=20),
+        outside(steady(8, start=25, until=600)),
+        steady(8, start=605, until=615),
+    )
+    assert story(ABOVE_5_FOR_30, before, night, morning) == [("opened", 615)]
+
+
+def test_outside_its_schedule_a_reading_back_inside_starts_it_over() -> None:
+    before, night, morning = steady(8, until=20), outside(points((25, 3))), steady(8, start=30, until=55)
+    assert story(ABOVE_5_FOR_30, before, night, morning) == []
+
+
+def test_outside_its_schedule_nothing_opens_even_without_a_delay() -> None:
+    assert story(ABOVE_5_FOR_30._replace(delay_s=0), outside(points((0, 8))), points((5, 8))) == [("opened", 5)]
+
+
+def test_outside_its_schedule_an_open_alert_goes_on_clearing() -> None:
+    night = outside(points((35, 12), (40, 3)))
+    state, told = evaluate(ABOVE_5_FOR_30, State(), [*steady(8, until=30), *night])
+    assert (told[1], state) == (Resolved(40 * MINUTE, 12), State())
+
+
 def test_resolved_by_hand_in_breach_opens_again_only_after_it_cleared_and_held() -> None:
     state, _ = evaluate(ABOVE_5_FOR_30, State(), steady(8, until=30))
     held = resolved_by_hand(state)
