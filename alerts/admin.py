@@ -17,7 +17,8 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import action
 
-from alerts.models import Alert, AlertEvent, AlertRule, AlertStatus, Condition, Metric
+from alerts import changing
+from alerts.models import WITHOUT_THRESHOLD, Alert, AlertEvent, AlertRule, AlertStatus, Metric, RuleOverride
 from notifications.models import Notification
 from organizations.staff import (
     Between,
@@ -38,7 +39,6 @@ _UNITS = {
     Metric.BATTERY: "%",
     Metric.SIGNAL: "dBm",
 }
-_WITHOUT_THRESHOLD = {Condition.NO_DATA, Condition.DOOR_OPEN_FOR, Condition.FAULT}
 
 figures.append(
     Figure("open alerts", lambda: Alert.objects.unresolved(), "status__exact=open&status__exact=acknowledged", True)
@@ -49,7 +49,7 @@ class AlertRuleForm(OwnedForm):
     def clean(self) -> dict[str, Any]:
         """What the database would refuse, in words."""
         values = super().clean()
-        if values.get("threshold") is None and values.get("condition") not in _WITHOUT_THRESHOLD:
+        if values.get("threshold") is None and values.get("condition") not in WITHOUT_THRESHOLD:
             self.add_error("threshold", "This condition needs a threshold.")
         if sum(1 for scope in ("site", "area", "unit", "unit_kind") if values.get(scope)) > 1:
             self.add_error(None, "Choose at most one of site, area, unit and kind of unit.")
@@ -71,6 +71,7 @@ class AlertRuleAdmin(StaffAdmin):
         linked("organization"),
         "enabled",
         "is_default",
+        "is_ceiling",
     )
     list_filter = (
         hidden_by("deleted_at"),
@@ -90,7 +91,10 @@ class AlertRuleAdmin(StaffAdmin):
     )
     search_fields = ("name", "unit_kind", "organization__name", "organization__slug")
     ordering = ("organization__name", "unit_kind", "name", "pk")
-    readonly_fields = ("is_default", "source", moment("created_at"), moment("deleted_at", "Removed"))
+    readonly_fields = (
+        *("is_default", "is_ceiling", "source"),
+        *(moment("created_at"), moment("changed_at"), moment("deleted_at", "Removed")),
+    )
     fieldsets = (
         (None, {"fields": ("organization", "name", "severity", "enabled")}),
         (
@@ -99,6 +103,7 @@ class AlertRuleAdmin(StaffAdmin):
                 "fields": (
                     ("metric", "condition", "threshold"),
                     ("delay_s", "hysteresis", "clear_delay_s"),
+                    ("schedule", "is_ceiling"),
                 )
             },
         ),
@@ -108,7 +113,12 @@ class AlertRuleAdmin(StaffAdmin):
         ),
         (
             "About the row",
-            {"fields": (("is_default", moment("created_at"), moment("deleted_at", "Removed")), "source")},
+            {
+                "fields": (
+                    ("is_default", moment("created_at"), moment("changed_at"), moment("deleted_at", "Removed")),
+                    "source",
+                )
+            },
         ),
     )
     actions = ("remove", "restore")
@@ -145,6 +155,13 @@ class AlertRuleAdmin(StaffAdmin):
             return link_to(place, short_name_of(place))
         return row.get_unit_kind_display() if row.unit_kind else "everywhere"
 
+    def save_model(self, request: HttpRequest, obj: AlertRule, form: Any, change: bool) -> None:
+        """Another limit, delay, schedule or scope holds from now on."""
+        super().save_model(request, obj, form, change)
+        if change and set(form.changed_data) & set(changing.TERMS):
+            obj.changed_at = timezone.now()
+            obj.save(update_fields=["changed_at"])
+
     @action(description="Remove", permissions=["change"])
     def remove(self, request: HttpRequest, queryset: QuerySet[AlertRule]) -> None:
         """Hide it: alerts that it opened still name it."""
@@ -153,13 +170,75 @@ class AlertRuleAdmin(StaffAdmin):
 
     @action(description="Restore", permissions=["change"])
     def restore(self, request: HttpRequest, queryset: QuerySet[AlertRule]) -> None:
-        """Bring it back."""
-        self.carry_out(request, queryset, lambda row: _hide(row, at=None), done="Restored")
+        """Bring it back: it watches from now on."""
+        now = timezone.now()
+        self.carry_out(request, queryset, lambda row: _restore(row, at=now), done="Restored")
 
 
-def _hide(rule: AlertRule, *, at: datetime | None) -> None:
+def _hide(rule: AlertRule, *, at: datetime) -> None:
     rule.deleted_at = at
     rule.save(update_fields=["deleted_at"])
+
+
+def _restore(rule: AlertRule, *, at: datetime) -> None:
+    rule.deleted_at, rule.changed_at = None, at
+    rule.save(update_fields=["deleted_at", "changed_at"])
+
+
+@admin.register(RuleOverride)
+class RuleOverrideAdmin(ReadOnlyAdmin):
+    """Which exceptions a customer made, and when they end."""
+
+    entity = "rule_override"
+    list_display = (
+        "words",
+        linked("unit"),
+        linked("organization"),
+        "instead",
+        linked("owner"),
+        moment("expires_at", "Expires (UTC)"),
+        moment("ended_at", "Ended (UTC)"),
+    )
+    list_filter = (
+        ("organization", AutocompleteSelectFilter),
+        ("unit", AutocompleteSelectFilter),
+        ("expires_at", Between),
+    )
+    list_select_related = (
+        *("organization", "rule__organization", "unit__site", "unit__organization"),
+        *("owner", "ended_by"),
+    )
+    search_fields = ("rule__name", "unit__name", "organization__name", "organization__slug")
+    ordering = ("-pk",)
+    fieldsets = (
+        (None, {"fields": ((linked("rule"), linked("unit"), linked("organization")), "instead", "reason")}),
+        (
+            "From when to when",
+            {
+                "fields": (
+                    (moment("created_at", "Made (UTC)"), linked("owner"), moment("expires_at", "Expires (UTC)")),
+                    (moment("ended_at", "Ended (UTC)"), linked("ended_by")),
+                )
+            },
+        ),
+    )
+
+    def name_of(self, row: RuleOverride) -> str:
+        """Of which rule, and where."""
+        return f"{self.words(row)}, {row.unit.name} · {row.organization.name}"
+
+    @admin.display(description="Rule", ordering="rule__name")
+    def words(self, row: RuleOverride) -> str:
+        """The rule that it is an exception of."""
+        return row.rule.name or row.rule.get_condition_display()
+
+    @admin.display(description="Instead")
+    def instead(self, row: RuleOverride) -> str:
+        """The other limit and delay; what it leaves alone isn't named."""
+        measure = _UNITS.get(Metric(row.rule.metric), "")
+        limit = [] if row.threshold is None else [number(row.threshold, measure)]
+        delay = [] if row.delay_s is None else [duration(timedelta(seconds=row.delay_s))]
+        return ", ".join([*limit, *delay])
 
 
 class EventInline(ReadOnlyInline):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 from uuid import UUID
 
 from django.db import models
@@ -39,6 +39,10 @@ class Condition(models.TextChoices):
     RATE_ABOVE = "rate_above", "Rises faster than"
     DOOR_OPEN_FOR = "door_open_for", "Door open for"
     FAULT = "fault", "Sensor fault"
+
+
+# What they compare with is there or isn't; a delay is all they need.
+WITHOUT_THRESHOLD: Final = frozenset({Condition.NO_DATA, Condition.DOOR_OPEN_FOR, Condition.FAULT})
 
 
 class Schedule(models.TextChoices):
@@ -280,7 +284,7 @@ class Alert(OwnedModel):
     TRANSITIONS: ClassVar[dict[str, set[str]]] = {
         AlertStatus.OPEN: {AlertStatus.ACKNOWLEDGED, AlertStatus.RESOLVED},
         AlertStatus.ACKNOWLEDGED: {AlertStatus.OPEN, AlertStatus.RESOLVED},  # open: the acknowledgement lapsed
-        AlertStatus.RESOLVED: set(),
+        AlertStatus.RESOLVED: {AlertStatus.OPEN},  # reopened
     }
 
     cause_key = models.CharField(

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Final
 
 from rest_framework import serializers
 
-from alerts.models import AlertRule, Condition
+from alerts.models import WITHOUT_THRESHOLD, AlertRule, Condition, Metric
 from organizations.names import NameField
 from organizations.related import OwnedField, must_be_placed
 from sensors.models import Area, Site, Unit, UnitKind
 
-_WITHOUT_THRESHOLD = {Condition.NO_DATA, Condition.DOOR_OPEN_FOR, Condition.FAULT}
+# Far beyond anything a sensor reports (°C, %, dBm, °C per hour).
+LARGEST: Final = 10_000.0
+_RISING: Final = {Metric.TEMPERATURE, Metric.HUMIDITY}
+
+
+class MeasureField(serializers.FloatField):
+    """A number that can be measured. Text such as "nan" is a number to Python."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"min_value": -LARGEST, "max_value": LARGEST, **kwargs})
+
+    def to_internal_value(self, data: Any) -> float:
+        """Raises ValidationError for what isn't finite."""
+        value = super().to_internal_value(data)
+        if not math.isfinite(value):
+            self.fail("invalid")
+        return value
 
 
 class ScopeSerializer(serializers.Serializer[Any]):
@@ -48,6 +65,8 @@ class ScopeSerializer(serializers.Serializer[Any]):
 class AlertRuleSerializer(serializers.ModelSerializer[AlertRule]):
     scope = ScopeSerializer(source="*", required=False)
     name = NameField(required=False, allow_blank=True)
+    threshold = MeasureField(required=False, allow_null=True, help_text="°C, % or dBm; of `rate_above` per hour.")
+    hysteresis = MeasureField(required=False, min_value=0.0)
 
     class Meta:
         model = AlertRule
@@ -62,14 +81,16 @@ class AlertRuleSerializer(serializers.ModelSerializer[AlertRule]):
             "hysteresis",
             "clear_delay_s",
             "enabled",
+            "schedule",
             "scope",
+            "is_ceiling",
             "is_default",
             "source",
             "created_at",
+            "changed_at",
         ]
-        read_only_fields = ["is_default", "source", "created_at"]
+        read_only_fields = ["is_ceiling", "is_default", "source", "created_at", "changed_at"]
         extra_kwargs = {
-            "hysteresis": {"min_value": 0.0},
             "delay_s": {"min_value": 0, "max_value": 7 * 86_400},
             "clear_delay_s": {"min_value": 0, "max_value": 7 * 86_400},
         }
@@ -83,12 +104,26 @@ class AlertRuleSerializer(serializers.ModelSerializer[AlertRule]):
         return values
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Most conditions compare with a threshold."""
-        condition = attrs.get("condition", getattr(self.instance, "condition", None))
-        threshold = attrs.get("threshold", getattr(self.instance, "threshold", None))
-        if threshold is None and condition not in _WITHOUT_THRESHOLD:
+        """What condition, metric, threshold and scope say together; what isn't given stays as it is."""
+        condition, metric = self._merged(attrs, "condition"), self._merged(attrs, "metric")
+        if condition in WITHOUT_THRESHOLD:
+            attrs["threshold"] = None  # one that was sent would be shown, and mean nothing
+        elif self._merged(attrs, "threshold") is None:
             raise serializers.ValidationError({"threshold": "This condition needs a threshold."})
+        if condition == Condition.RATE_ABOVE and metric not in _RISING:
+            raise serializers.ValidationError({"metric": "Only temperature and humidity have a rate."})
+        if metric == Metric.GATEWAY:
+            self._check_gateway(attrs, condition)
         if self.instance is None or "site" in attrs:  # a given scope sets all of its columns
             place = attrs.get("site") or attrs.get("area") or attrs.get("unit")
             must_be_placed(place, membership=self.context["membership"], field="scope")
         return attrs
+
+    def _merged(self, attrs: dict[str, Any], name: str) -> Any:
+        return attrs[name] if name in attrs else getattr(self.instance, name, None)
+
+    def _check_gateway(self, attrs: dict[str, Any], condition: str | None) -> None:
+        if condition != Condition.NO_DATA:
+            raise serializers.ValidationError({"condition": "Of a gateway only its silence is known: no_data."})
+        if any(self._merged(attrs, name) for name in ("area", "unit", "unit_kind")):
+            raise serializers.ValidationError({"scope": "A gateway belongs to a site, or to none."})

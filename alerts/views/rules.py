@@ -7,13 +7,14 @@ from rest_framework import permissions, viewsets
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
+from alerts import changing
 from alerts.models import AlertRule
 from alerts.serializers.rules import AlertRuleSerializer
+from alerts.views.preview import PreviewMixin
 from freshtrack.errors import OutsideYourSites
-from organizations.scoped_views import OrganizationScoped
 
 
-class AlertRules(OrganizationScoped, viewsets.ModelViewSet[AlertRule]):
+class AlertRules(PreviewMixin, viewsets.ModelViewSet[AlertRule]):
     """When to alert."""
 
     may = {
@@ -23,15 +24,22 @@ class AlertRules(OrganizationScoped, viewsets.ModelViewSet[AlertRule]):
         "update": "rules.change",
         "partial_update": "rules.change",
         "destroy": "rules.change",
+        "preview": "rules.preview",
     }
     queryset = AlertRule.objects.alive().order_by("unit_kind", "name", "pk")
     serializer_class = AlertRuleSerializer
-    filterset_fields = ["site", "area", "unit", "unit_kind", "severity", "metric", "condition", "enabled"]
+    filterset_fields = ["site", "area", "unit", "unit_kind", "severity", "metric", "condition", "enabled", "is_default"]
     ordering_fields = {"name": "name", "unit_kind": "unit_kind", "severity": "severity", "created_at": "created_at"}
 
     def perform_create(self, serializer: BaseSerializer[AlertRule]) -> None:
         """The organization is that of the URL."""
         serializer.save(organization=self.organization)
+
+    def perform_update(self, serializer: BaseSerializer[AlertRule]) -> None:
+        """Another limit, delay, schedule or scope holds from now on."""
+        assert serializer.instance is not None  # noqa: S101 (an update)
+        moved = changing.changes_terms(serializer.instance, serializer.validated_data)
+        serializer.save(**({"changed_at": timezone.now()} if moved else {}))
 
     def check_object_permissions(self, request: Request, obj: AlertRule) -> None:
         """Restricted members see the rules that watch every site, and leave them as they are."""
