@@ -14,7 +14,7 @@ def _text(value: UUID | None) -> str | None:
 
 
 def alert_shape(alert: Alert) -> dict[str, Any]:
-    """All fields of the contract, and the words that lists show. Select unit, site and sensor with the alert."""
+    """All fields of the contract, and what lists show. Select unit, site, sensor and assigned_to with the alert."""
     return {
         "id": str(alert.pk),
         "unit": _text(alert.unit_id),
@@ -22,8 +22,10 @@ def alert_shape(alert: Alert) -> dict[str, Any]:
         "site": _text(alert.site_id),
         "site_name": alert.site.name if alert.site else "",
         "sensor": _text(alert.sensor.public_id) if alert.sensor else None,
+        "gateway": _text(alert.gateway_id),
         "rule": _text(alert.rule_id),
         "rule_name": alert.rule_name,
+        "parent": _text(alert.parent_id),
         "kind": alert.kind,
         "condition": alert.condition,
         "severity": alert.severity,
@@ -31,10 +33,15 @@ def alert_shape(alert: Alert) -> dict[str, Any]:
         "started_at": rfc3339_or_none(alert.started_at),
         "opened_at": rfc3339_or_none(alert.opened_at),
         "found_at": rfc3339_or_none(alert.found_at),
+        "contradicted_at": rfc3339_or_none(alert.contradicted_at),
         "acknowledged_at": rfc3339_or_none(alert.acknowledged_at),
         "acknowledged_by": _text(alert.acknowledged_by_id),
         "resolved_at": rfc3339_or_none(alert.resolved_at),
         "resolved_by": _text(alert.resolved_by_id),
+        "snoozed_until": rfc3339_or_none(alert.snoozed_until),
+        "muted_by": _text(alert.muted_by_id),
+        "assigned_to": _text(alert.assigned_to_id),
+        "assigned_to_name": alert.assigned_to.get_full_name() if alert.assigned_to else "",
         "value": alert.value,
         "threshold": alert.threshold,
         "peak": alert.peak,
@@ -42,4 +49,5 @@ def alert_shape(alert: Alert) -> dict[str, Any]:
         "cause": alert.cause,
         "disposition": alert.disposition,
         "amount": alert.amount,
+        "facts": alert.facts,
     }

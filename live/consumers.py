@@ -15,7 +15,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from alerts import lifecycle
-from alerts.models import Alert
+from alerts.models import Alert, Channel
 from freshtrack.errors import DomainError
 from live import access, snapshots
 from live.hub import Connection, encode, hub
@@ -173,7 +173,7 @@ def acknowledge(grant: access.Grant, *, alert_id: Any, note: Any, address: str) 
             alert = Alert.objects.for_member(grant.membership).filter(pk=key).first()
             if alert is None:
                 return "not_found"
-            lifecycle.acknowledge(alert=alert, by=grant.user, at=timezone.now(), note=note)
+            lifecycle.acknowledge(alert=alert, by=grant.user, at=timezone.now(), channel=Channel.LIVE, note=note)
     except DomainError as error:
         return error.code
     return None

@@ -20,6 +20,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
     rule = serializers.UUIDField(source="rule_id", allow_null=True, read_only=True)
     unit_name = serializers.CharField(read_only=True)
     site_name = serializers.CharField(read_only=True)
+    assigned_to_name = serializers.CharField(read_only=True)
 
     class Meta:
         model = Alert
@@ -30,8 +31,10 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
             "site",
             "site_name",
             "sensor",
+            "gateway",
             "rule",
             "rule_name",
+            "parent",
             "kind",
             "condition",
             "severity",
@@ -39,10 +42,15 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
             "started_at",
             "opened_at",
             "found_at",
+            "contradicted_at",
             "acknowledged_at",
             "acknowledged_by",
             "resolved_at",
             "resolved_by",
+            "snoozed_until",
+            "muted_by",
+            "assigned_to",
+            "assigned_to_name",
             "value",
             "threshold",
             "peak",
@@ -50,6 +58,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
             "cause",
             "disposition",
             "amount",
+            "facts",
         ]
         read_only_fields = fields
 
@@ -66,6 +75,20 @@ class CommentSerializer(serializers.Serializer[Any]):
     note = TextField(max_length=2000)
 
 
+class SnoozeSerializer(NoteSerializer):
+    until = serializers.DateTimeField()
+
+
+class AssignSerializer(NoteSerializer):
+    """`null` takes it from whoever has it."""
+
+    user = serializers.UUIDField(allow_null=True)
+
+
+class ReopenSerializer(CommentSerializer):
+    """Why it isn't over."""
+
+
 class ResolveSerializer(serializers.Serializer[Any]):
     corrective_action = TextField(required=False, allow_blank=True, max_length=2000, default="")
     cause = TextField(required=False, allow_blank=True, max_length=2000, default="")
@@ -79,7 +102,7 @@ class AlertEventSerializer(serializers.ModelSerializer[AlertEvent]):
 
     class Meta:
         model = AlertEvent
-        fields = ["id", "event", "at", "by", "by_name", "note"]
+        fields = ["id", "event", "at", "by", "by_name", "channel", "note"]
         read_only_fields = fields
 
     def get_by_name(self, event: AlertEvent) -> str:

@@ -1,0 +1,213 @@
+"""What every move of an alert needs: the table of moves, its event, the locks, and what follows an end."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from django.db.models import Case, IntegerField, Value, When
+
+from alerts import telling
+from alerts.models import (
+    Alert,
+    AlertEvent,
+    AlertEventKind,
+    AlertRule,
+    AlertStatus,
+    Channel,
+    Condition,
+    RuleState,
+    Severity,
+)
+from alerts.moves import MOVES
+from alerts.shapes import alert_shape
+from freshtrack.errors import DomainError
+from organizations import events
+from organizations.models import User
+from sensors.models import Unit
+
+KINDS: Final = {Condition.NO_DATA: "no_data", Condition.FAULT: "fault", Condition.DOOR_OPEN_FOR: "door"}
+
+
+SHOWN_WITH_IT: Final = ("unit", "site", "sensor", "gateway", "rule", "assigned_to", "organization", "muted_by")
+
+
+OVER: Final[dict[str, Any]] = {"tell_at": None, "snoozed_until": None}
+
+
+OPEN_AGAIN: Final[dict[str, Any]] = {"resolved_at": None, "resolved_by": None, "snoozed_until": None}
+
+
+class IllegalTransition(DomainError):
+    """The alert's state doesn't allow the move."""
+
+    code = "illegal_transition"
+
+
+def cause_key(*, rule_id: Any, unit_id: Any = None, sensor_public_id: Any = None, gateway_id: Any = None) -> str:
+    """What an alert is about while it is open: unique in the database until it is resolved. Give one of the three."""
+    if sensor_public_id is not None:
+        return f"sensor:{sensor_public_id}:rule:{rule_id}"
+    if gateway_id is not None:
+        return f"gateway:{gateway_id}:rule:{rule_id}"
+    return f"unit:{unit_id}:rule:{rule_id}"
+
+
+def kind_of(rule: AlertRule) -> str:
+    """What kind of alert the rule opens, as lists are filtered by it."""
+    return KINDS.get(Condition(rule.condition), rule.metric)
+
+
+def move(
+    alert: Alert,
+    kind: AlertEventKind,
+    *,
+    by: User | None,
+    at: datetime,
+    channel: Channel,
+    note: str = "",
+    live: str | None = None,
+    **changes: Any,
+) -> AlertEvent:
+    """Make a move of the table, with what it changes besides the state, and its event.
+
+    Raises IllegalTransition if the alert's state doesn't allow it.
+    """
+    allowed = MOVES[kind]
+    to = allowed.to or alert.status
+    if alert.status not in allowed.sources or (to != alert.status and to not in Alert.TRANSITIONS[alert.status]):
+        raise IllegalTransition(f"This alert is already {alert.status}.")
+    change(alert, {"status": to, **changes})
+    return record(alert, kind, by=by, at=at, channel=channel, note=note, live=live)
+
+
+def change(alert: Alert, changes: dict[str, Any]) -> None:
+    """Set these columns, here and in the database."""
+    for name, value in changes.items():
+        setattr(alert, name, value)
+    alert.save(update_fields=list(changes))
+
+
+def record(
+    alert: Alert,
+    kind: AlertEventKind,
+    *,
+    by: User | None,
+    at: datetime,
+    channel: Channel,
+    note: str = "",
+    live: str | None = None,
+) -> AlertEvent:
+    """Write the event, and tell open screens once it is committed: in the contract's word for it, or in `live`."""
+    row = AlertEvent.objects.create(
+        organization_id=alert.organization_id,
+        alert=alert,
+        site_id=alert.site_id,
+        event=kind,
+        by=by,
+        at=at,
+        channel=channel,
+        note=note,
+    )
+    event: events.Event = {
+        "type": "alert",
+        "event_id": str(row.pk),
+        "event": live or MOVES[kind].live,
+        "alert": alert_shape(alert),
+    }
+    events.publish(alert.organization_id, event)
+    return row
+
+
+def end(
+    alert: Alert,
+    *,
+    resolved_at: datetime,
+    by: User | None,
+    channel: Channel,
+    at: datetime,
+    note: str = "",
+    **changes: Any,
+) -> None:
+    """Resolve it, with what else is to be kept about that, and tell those who were told of it."""
+    changes = {"resolved_at": resolved_at, **OVER, **changes}
+    move(alert, AlertEventKind.RESOLVED, by=by, at=resolved_at, channel=channel, note=note, **changes)
+    after_the_end(alert, at=at)
+
+
+def after_the_end(alert: Alert, *, at: datetime) -> None:
+    """What follows the end of an alert: the unit's colour, those it had covered, those who were told of it."""
+    refresh_severity(alert)
+    _uncover(alert, at=at)
+    telling.promise_resolved(alert=alert, at=at)
+
+
+def _uncover(alert: Alert, *, at: datetime) -> None:
+    """What nobody was told of because this was open is told in a while, if it lasts."""
+    covered = Alert.objects.filter(status=AlertStatus.OPEN, tell_at=None, snoozed_until=None)
+    if alert.unit_id is None:
+        covered = covered.filter(parent=alert)
+    elif alert.severity == Severity.CRITICAL:
+        covered = covered.filter(unit=alert.unit_id, kind=alert.kind, severity=Severity.WARNING)
+    else:
+        return
+    found = list(covered.order_by("pk").values_list("pk", flat=True))
+    if found:
+        untold = set(found) - telling.told_of(found)
+        Alert.objects.filter(pk__in=untold).update(tell_at=at + telling.GRACE)
+
+
+def refresh_severity(alert: Alert) -> None:
+    """Keep the unit's worst open severity, which tiles and the live snapshot show."""
+    if alert.unit_id is None:
+        return
+    worst = (
+        Alert.objects.unresolved()
+        .filter(unit=alert.unit_id, contradicted_at=None)
+        .annotate(
+            rank=Case(
+                When(severity=Severity.CRITICAL, then=Value(2)),
+                When(severity=Severity.WARNING, then=Value(1)),
+                default=Value(0),
+                output_field=IntegerField(),
+            )
+        )
+        .order_by("-rank", "pk")
+        .values_list("severity", flat=True)
+        .first()
+    )
+    Unit.objects.filter(pk=alert.unit_id).update(severity=worst or "")
+
+
+def lock_cause(alert: Alert) -> RuleState | None:
+    """Lock what judging locks, in its order (unit, state, alert): the other way round would be a deadlock."""
+    if alert.unit_id is not None:
+        Unit.objects.select_for_update(of=("self",), no_key=True).get(pk=alert.unit_id)
+    return RuleState.objects.select_for_update(of=("self",)).filter(cause_key=alert.cause_key).first()
+
+
+def locked(alert: Alert) -> Alert:
+    """The alert as it is now, with all that is shown with it; nobody else moves it meanwhile."""
+    return Alert.objects.select_for_update(of=("self",)).select_related(*SHOWN_WITH_IT).get(pk=alert.pk)
+
+
+def unresolved(cause: str) -> Alert | None:
+    """The alert of a cause that isn't resolved, locked."""
+    rows = Alert.objects.unresolved().filter(cause_key=cause)
+    return rows.select_for_update(of=("self",)).select_related(*SHOWN_WITH_IT).first()
+
+
+def another_is_open(alert: Alert) -> bool:
+    """Whether its cause has another alert that isn't resolved."""
+    return Alert.objects.unresolved().filter(cause_key=alert.cause_key).exclude(pk=alert.pk).exists()
+
+
+def made_by(alert: Alert) -> Channel:
+    """Silence is noticed by the clock, all else by readings."""
+    return Channel.CLOCK if alert.condition == Condition.NO_DATA else Channel.READINGS
+
+
+def moment(seconds: float) -> datetime:
+    """A time of evaluation as a time of the database."""
+    # Readings are cut to milliseconds; a float of seconds carries microseconds of dust.
+    return datetime.fromtimestamp(round(seconds, 3), tz=UTC)

@@ -1,0 +1,125 @@
+"""What the clock does: who is told now, who later, and what is due (Note [Telling] in alerts/telling.py)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from alerts import mutes, telling, words
+from alerts.lifecycle.moving import SHOWN_WITH_IT, move, record
+from alerts.models import Alert, AlertEventKind, AlertStatus, Channel, Mute, Severity
+from alerts.telling import Why
+
+
+def tell_due(*, at: datetime, most: int) -> int:
+    """Do what is due with the alerts whose `tell_at` has come, at most so many; return how many there were.
+
+    A snooze or a mute is over, an acknowledgement lapses, nobody has taken charge yet. Who else is moving an alert just
+    now is left alone until the next round, so two sweeps at once are as one. Call inside a transaction.
+    """
+    due = list(
+        Alert.objects.filter(tell_at__lte=at)
+        .select_for_update(skip_locked=True, of=("self",))
+        .select_related(*SHOWN_WITH_IT, "parent")
+        .order_by("tell_at", "pk")[:most]
+    )
+    told = telling.told_of([alert.pk for alert in due])
+    for alert in due:
+        _come_due(alert, at=at, was_told=alert.pk in told)
+    return len(due)
+
+
+def _come_due(alert: Alert, *, at: datetime, was_told: bool) -> None:
+    if alert.status == AlertStatus.RESOLVED or not _concerns_somebody(alert):
+        wait(alert, until=None)
+    elif alert.snoozed_until is not None:
+        if alert.snoozed_until > at:
+            wait(alert, until=alert.snoozed_until)
+            return
+        move(alert, AlertEventKind.AWAKE, by=None, at=at, channel=Channel.CLOCK, snoozed_until=None)
+        tell(alert, at=at, why=Why.AWAKE)
+    elif alert.status == AlertStatus.ACKNOWLEDGED:
+        move(alert, AlertEventKind.LAPSED, by=None, at=at, channel=Channel.CLOCK)
+        tell(alert, at=at, why=Why.LAPSED)
+    elif _waits_for_its_mute(alert):
+        if tell(alert, at=at, why=Why.UNMUTED):
+            record(alert, AlertEventKind.UNMUTED, by=None, at=at, channel=Channel.CLOCK)
+    elif was_told:
+        tell(alert, at=at, why=Why.REMINDER)
+    else:
+        first = alert.parent
+        flaps = first is not None and first.cause_key == alert.cause_key
+        tell(alert, at=at, why=Why.FLAPPING if flaps else Why.UNCOVERED)
+
+
+def _waits_for_its_mute(alert: Alert) -> bool:
+    """What was told after a mute waits for something later than its end."""
+    mute = alert.muted_by
+    return mute is not None and alert.tell_at is not None and alert.tell_at <= mute.ends_at
+
+
+def _concerns_somebody(alert: Alert) -> bool:
+    """Nobody wants to hear of a unit or a rule that is gone."""
+    places = (alert.unit, alert.site, alert.gateway)
+    if any(place.deleted_at is not None for place in places if place is not None):
+        return False
+    if alert.organization.deleted_at is not None:
+        return False
+    return alert.rule is not None and alert.rule.enabled and alert.rule.deleted_at is None
+
+
+def tell(
+    alert: Alert,
+    *,
+    at: datetime,
+    why: Why = Why.OPENED,
+    opening: bool = False,
+    quiet_until: datetime | None = None,
+) -> bool:
+    """Tell people of an open alert now, or write down when; whether they were (Note [Telling] in telling.py)."""
+    if alert.severity == Severity.INFO:
+        wait(alert, until=None)
+        return False
+    mute = mutes.covering(alert=alert, at=at)
+    if mute is not None:
+        keep_quiet(alert, mute, at=at)
+        return False
+    if telling.is_covered(alert):
+        # When what covers it ends, it will be told (moving.after_the_end), if it waits for nothing else.
+        wait(alert, until=None if opening else at + telling.GRACE)
+        return False
+    if opening and alert.parent_id is not None:
+        wait(alert, until=quiet_until)
+        return False
+    held = telling.held_back(alert=alert, at=at) if opening else None
+    if held is not None:
+        alert.parent_id = held.first
+        alert.save(update_fields=["parent"])
+        wait(alert, until=held.until)
+        return False
+    telling.promise_opened(alert=alert, at=at, why=why)
+    wait(alert, until=telling.remind_at(alert=alert, at=at))
+    return True
+
+
+def keep_quiet(alert: Alert, mute: Mute, *, at: datetime) -> None:
+    """Tell nobody before the mute is over, and write down which it was."""
+    if alert.muted_by_id != mute.pk:
+        alert.muted_by = mute
+        alert.save(update_fields=["muted_by"])
+        note = f"Until {words.local(alert, mute.ends_at)}." + (f" {mute.reason}" if mute.reason else "")
+        record(alert, AlertEventKind.MUTED, by=None, at=at, channel=Channel.CLOCK, note=note)
+    wait(alert, until=mute.ends_at)
+
+
+def wait(alert: Alert, *, until: datetime | None) -> None:
+    """When the sweep is to look at it; None: nothing is due."""
+    alert.tell_at = until
+    alert.save(update_fields=["tell_at"])
+
+
+def lapses_at(alert: Alert, *, at: datetime) -> datetime | None:
+    """A snooze says itself when people hear of it again."""
+    if alert.snoozed_until is not None:
+        return alert.snoozed_until
+    minutes = alert.organization.acknowledgement_minutes
+    return at + timedelta(minutes=minutes) if minutes and alert.severity != Severity.INFO else None

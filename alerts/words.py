@@ -1,0 +1,146 @@
+"""An alert in words, for messages: what is wrong where, since when. °C, and the clock of the site."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.utils import dateformat
+
+from alerts.models import Alert, Condition, Metric
+from sensors.models import Sensor, Unit
+
+_MEASURES: Final = {
+    Metric.TEMPERATURE: "°C",
+    Metric.PRODUCT_TEMPERATURE: "°C",
+    Metric.HUMIDITY: "% RH",
+    Metric.BATTERY: "%",
+    Metric.SIGNAL: "dBm",
+}
+# What rises or is out of its limits; the air's temperature goes without saying.
+_SUBJECTS: Final = {
+    Metric.PRODUCT_TEMPERATURE: "the product, by estimate,",
+    Metric.HUMIDITY: "the humidity",
+    Metric.BATTERY: "the battery of {probe}",
+    Metric.SIGNAL: "the signal of {probe}",
+}
+# A gateway may carry hundreds of probes; a message names some of their units.
+MOST_NAMES: Final = 10
+
+
+class Row(NamedTuple):
+    """One line of the little table in a message."""
+
+    label: str
+    value: str
+
+
+def place(alert: Alert) -> str:
+    """What it is about, by name: the unit, or the gateway that fell silent."""
+    if alert.unit is not None:
+        return alert.unit.name
+    gateway = alert.gateway
+    return f"Gateway {gateway.name or gateway.serial}" if gateway is not None else "A removed unit"
+
+
+def sentence(alert: Alert) -> str:
+    """What is wrong, beginning with the place: "Cooler 1 is above 5.0 °C (8.0 °C)"."""
+    name = place(alert)
+    if alert.condition == Condition.NO_DATA:
+        if alert.unit is None:
+            return f"{name} is silent"
+        return f"{name}: no data from {_probe(alert)}"
+    if alert.condition == Condition.FAULT:
+        return f"{name}: {_probe(alert)} is faulty"
+    if alert.condition == Condition.DOOR_OPEN_FOR:
+        return f"{name}: the door has been open for {lasting(alert.opened_at - alert.started_at)}"
+    subject = _SUBJECTS.get(Metric(alert.kind), "").format(probe=_probe(alert))
+    if alert.condition == Condition.RATE_ABOVE:
+        what = f"rises faster than {measured(alert, alert.threshold)}"
+    else:
+        what = f"is {alert.condition} {measured(alert, alert.threshold)}"
+    value = "" if alert.value is None else f" ({measured(alert, alert.value)})"
+    return f"{name}: {subject} {what}{value}" if subject else f"{name} {what}{value}"
+
+
+def headline(alert: Alert) -> str:
+    """The one thing to see first: the value, or what there is instead of one."""
+    if alert.condition == Condition.NO_DATA:
+        return "No data"
+    if alert.condition == Condition.FAULT:
+        return "Probe faulty"
+    if alert.condition == Condition.DOOR_OPEN_FOR:
+        return "Door open"
+    return measured(alert, alert.value)
+
+
+def rows(alert: Alert) -> list[Row]:
+    """The numbers behind the sentence."""
+    found = []
+    if alert.threshold is not None:
+        rule = f" ({alert.rule_name})" if alert.rule_name else ""
+        found.append(Row("Limit", f"{measured(alert, alert.threshold)}{rule}"))
+    elif alert.rule_name:
+        found.append(Row("Rule", alert.rule_name))
+    if alert.value is not None:
+        found.append(Row("When it opened", measured(alert, alert.value)))
+    if alert.peak is not None:
+        found.append(Row("Worst so far" if alert.resolved_at is None else "Worst", measured(alert, alert.peak)))
+    found.append(Row("Since", local(alert, alert.started_at)))
+    if alert.resolved_at is not None:
+        found.append(Row("Until", local(alert, alert.resolved_at)))
+        found.append(Row("Lasted", lasting(max(alert.resolved_at - alert.started_at, timedelta(0)))))
+    if alert.unit is None and alert.gateway_id is not None:
+        found.append(Row("Units behind it", _units_behind(alert)))
+    return found
+
+
+def measured(alert: Alert, value: float | None) -> str:
+    """A value with its unit of measure; of a rate by the hour."""
+    if value is None:
+        return "–"
+    measure = _MEASURES.get(Metric(alert.kind), "") if alert.kind in Metric.values else ""
+    by_the_hour = " per hour" if alert.condition == Condition.RATE_ABOVE else ""
+    return f"{value:.1f} {measure}".strip() + by_the_hour
+
+
+def local(alert: Alert, moment: datetime) -> str:
+    """A moment by the clock of the alert's site. In words: a template would turn it back into the server's zone."""
+    zone = ZoneInfo(alert.site.timezone if alert.site else alert.organization.time_zone)
+    return f"{dateformat.format(moment.astimezone(zone), 'D j M Y, H:i')} ({zone.key})"
+
+
+def lasting(time: timedelta) -> str:
+    """A length of time in words: 40 s, 25 min, 2 h 5 min, 3 days 4 h."""
+    seconds = int(time.total_seconds())
+    if seconds < 120:
+        return f"{seconds} s"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
+    if minutes < 120:
+        return f"{minutes} min"
+    if hours < 48:
+        return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
+    return f"{days} days {hours % 24} h" if hours % 24 else f"{days} days"
+
+
+def _probe(alert: Alert) -> str:
+    sensor = alert.sensor
+    if sensor is None:
+        return "its probe"
+    name = sensor.name or sensor.serial
+    return f"probe {name}" if sensor.name or sensor.channel == "0" else f"probe {name}/{sensor.channel}"
+
+
+def _units_behind(alert: Alert) -> str:
+    """Whose readings are missing: a message about an alert names the units."""
+    behind = Sensor.objects.filter(gateway_id=alert.gateway_id, retired_at=None, unit__isnull=False)
+    names = list(
+        Unit.objects.filter(pk__in=behind.values("unit"), deleted_at=None)
+        .order_by("name", "pk")
+        .values_list("name", flat=True)[: MOST_NAMES + 1]
+    )
+    if not names:
+        return "none"
+    shown = ", ".join(names[:MOST_NAMES])
+    return f"{shown} and more" if len(names) > MOST_NAMES else shown
