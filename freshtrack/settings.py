@@ -197,7 +197,9 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE = {
     "deliver what was promised": {"task": "notifications.sweep", "schedule": timedelta(seconds=15)},
+    "tell of alerts that are due": {"task": "alerts.sweep_due", "schedule": timedelta(seconds=10)},
     "notice silent sensors": {"task": "sensors.sweep_silent", "schedule": timedelta(seconds=30)},
+    "alert of silence": {"task": "alerts.sweep_silence", "schedule": timedelta(seconds=15)},
     "remove old refused readings": {"task": "ingest.sweep_quarantine", "schedule": timedelta(minutes=10)},
     "sum readings up": {"task": "sensors.roll_up", "schedule": timedelta(seconds=20)},
     "make partitions ahead": {"task": "sensors.make_partitions", "schedule": timedelta(minutes=15)},
@@ -385,6 +387,7 @@ REST_FRAMEWORK = {
         "founding": env.str("RATE_FOUNDING", default="20/hour"),
         "inviting": env.str("RATE_INVITING", default="200/hour"),
         "look_up": env.str("RATE_LOOK_UP", default="30/min"),
+        "preview": env.str("RATE_PREVIEW", default="60/min"),
         "bad_credentials": env.str("RATE_BAD_CREDENTIALS", default="60/min"),
     },
     # The client's address is REMOTE_ADDR, which the server takes from a proxy where there is one (BEHIND_PROXY). A

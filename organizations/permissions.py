@@ -50,10 +50,16 @@ TABLE: Final[dict[str, Line]] = {
     "quarantine.change": Line(Role.MANAGER, "Send refused readings in again, or discard them"),
     "rules.view": Line(Role.VIEWER, "See alert rules"),
     "rules.change": Line(Role.MANAGER, "Change alert rules (restricted members: those of their sites)"),
+    "rules.preview": Line(Role.MANAGER, "Try an alert rule on the past (restricted members: of their sites)"),
     "alerts.view": Line(Role.VIEWER, "See alerts and their timeline"),
     "alerts.acknowledge": Line(Role.STAFF, "Take charge of an alert"),
     "alerts.resolve": Line(Role.STAFF, "Resolve an alert and say what was done"),
     "alerts.comment": Line(Role.STAFF, "Comment on an alert"),
+    "alerts.snooze": Line(Role.STAFF, "Keep an alert quiet for a while"),
+    "alerts.assign": Line(Role.STAFF, "Make an alert somebody's"),
+    "alerts.reopen": Line(Role.STAFF, "Say that a resolved alert isn't over"),
+    "mutes.view": Line(Role.VIEWER, "See mutes and maintenance windows"),
+    "mutes.change": Line(Role.MANAGER, "Mute alerts and end mutes (restricted members: of their sites and units)"),
     "notifications.view": Line(Role.STAFF, "See who was told what, and whether it arrived"),
 }
 
@@ -73,6 +79,7 @@ SEEN_WITH: Final[dict[str, str]] = {
     "alert_rule": "rules.view",
     "alert": "alerts.view",
     "alert_event": "alerts.view",
+    "mute": "mutes.view",
     "notification": "notifications.view",
 }
 

@@ -12,7 +12,7 @@ from django.db import connection, models
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from alerts.models import Alert, AlertRule
+from alerts.models import Alert, AlertRule, Mute
 from ingest.models import QuarantinedReading
 from notifications.models import ContactMethod, Notification
 from organizations import secrets
@@ -210,6 +210,18 @@ class AlertFactory(Rows):
     class Params:
         critical = factory.Trait(severity="critical")
         resolved = factory.Trait(status="resolved", resolved_at=NOON + timedelta(hours=1))
+
+
+class MuteFactory(Rows):
+    """An hour from noon on, of the whole organization."""
+
+    class Meta:
+        model = Mute
+
+    organization = factory.SubFactory(OrganizationFactory)
+    reason = "Deep cleaning"
+    starts_at = NOON
+    ends_at = NOON + timedelta(hours=1)
 
 
 class NotificationFactory(Rows):

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection, models
 from django.utils import timezone
 
-from alerts.models import Alert, AlertEvent, RuleState
+from alerts.models import Alert, AlertEvent, Mute, RuleState
 from freshtrack.celery import app
 from organizations import founding, purging, slugs
 from organizations.models import (
@@ -52,6 +52,9 @@ def filled(**fields: Any) -> Organization:
         ReadingHour.objects.create(**summary, hour=NOON)
         ReadingDay.objects.create(**summary, day=NOON.replace(hour=0))
         Arrival.objects.create(**rows, sensors=[sensor.pk], hours=[1])
+        alert.muted_by = Mute.objects.create(**rows, ends_at=timezone.now())
+        alert.parent = alert
+        alert.save(update_fields=["muted_by", "parent"])
         AlertEvent.objects.create(**rows, alert=alert, event="opened", at=NOON)
         RuleState.objects.create(**rows, rule=alert.rule, unit=alert.unit, cause_key=f"{alert.pk}", state={})
     return organization

@@ -20,7 +20,7 @@ LISTS_OF_PLACES: Final = {
     f"get {room}/"
     for room in (
         *("sites", "areas", "units", "gateways", "sensors", "alert-rules", "alerts", "notifications", "members"),
-        "quarantined-readings",
+        *("quarantined-readings", "mutes"),
     )
 }
 

@@ -30,6 +30,7 @@ from tests.factories import (
     AreaFactory,
     GatewayFactory,
     MembershipFactory,
+    MuteFactory,
     NotificationFactory,
     OrganizationFactory,
     QuarantinedReadingFactory,
@@ -101,10 +102,26 @@ def _furnish(site: Site) -> dict[type[models.Model], models.Model]:
         day = ReadingDay.objects.create(organization=site.organization, sensor=sensor, day=NOON, **sums)
         change = Change.objects.get(entity="site", entity_id=str(site.pk))
     gateway = GatewayFactory(site=site)
+    mute = MuteFactory(organization=site.organization, site=site)
     notification = NotificationFactory(organization=site.organization, site_id=site.pk)
     refused = QuarantinedReadingFactory(organization=site.organization, site_id=site.pk)
     measured = [reading, hour, day]
-    rows = [site, area, unit, sensor, rule, alert, event, state, *measured, change, gateway, notification, refused]
+    rows = [
+        site,
+        area,
+        unit,
+        sensor,
+        rule,
+        alert,
+        event,
+        state,
+        *measured,
+        change,
+        gateway,
+        mute,
+        notification,
+        refused,
+    ]
     return {type(row): row for row in rows}
 
 
@@ -354,6 +371,8 @@ RULE = {"metric": "temperature", "condition": "above", "threshold": 5, "severity
         ("alert-rules/", RULE, "scope"),
         ("alert-rules/", {**RULE, "scope": {}}, "scope"),
         ("alert-rules/", {**RULE, "scope": {"unit_kind": "room"}}, "scope"),
+        ("mutes/", {"ends_at": "2099-01-01T00:00:00Z"}, "scope"),
+        ("mutes/", {"ends_at": "2099-01-01T00:00:00Z", "scope": {}}, "scope"),
     ],
 )
 def test_what_would_belong_to_all_sites_is_refused_in_words(place: str, body: Any, field: str, manager: Any) -> None:

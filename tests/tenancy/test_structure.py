@@ -39,7 +39,9 @@ ORGANIZATION_WIDE: Final = {
 
 # Who opens the scope that sees every organization: file -> reasons. A new user of it needs a line here, and an eye.
 SYSTEM_SCOPE: Final[dict[str, set[str]]] = {
+    "alerts/tasks.py": {"sweep"},
     "alerts/management/commands/lay_default_rules.py": {"sweep"},
+    "alerts/sweeping.py": {"sweep"},
     "ingest/authentication.py": {"ingest authentication"},
     "ingest/pipeline.py": {"ingest writer"},
     "ingest/quarantine.py": {"sweep"},
@@ -96,7 +98,7 @@ WITH_OWNERS_RIGHTS: Final = {
 
 # Who tells open screens what happened. Each event says of which site it is (live/hub.py keeps what says nothing from
 # members who are restricted to some).
-PUBLISHERS: Final = {"alerts/lifecycle.py", "ingest/telling.py", "sensors/tasks.py"}
+PUBLISHERS: Final = {"alerts/lifecycle/moving.py", "ingest/telling.py", "sensors/tasks.py"}
 
 # What would outlive the transaction on a connection that PgBouncer hands to the next client.
 OUTLIVES_TRANSACTIONS: Final = {

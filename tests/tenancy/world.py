@@ -16,6 +16,7 @@ from tests.factories import (
     InvitationFactory,
     LegalHoldFactory,
     MembershipFactory,
+    MuteFactory,
     NotificationFactory,
     OrganizationFactory,
     QuarantinedReadingFactory,
@@ -90,6 +91,15 @@ def _of_a_site(organization: Organization, *, mark: str) -> Ids:
     for place in ({"area": area}, {"unit": unit}):
         RuleFactory(organization=organization, name=f"{mark} rule", **place)
     alert = AlertFactory(unit=unit, sensor=sensor, rule=rule, rule_name=f"{mark} rule")
+    over = AlertFactory(
+        unit=unit, sensor=sensor, rule=rule, rule_name=f"{mark} rule", cause_key=f"{mark} over", resolved=True
+    )
+    mute = MuteFactory(
+        organization=organization,
+        site=site,
+        reason=f"{mark} is cleaned",
+        ends_at=datetime.now(UTC) + timedelta(hours=1),
+    )
     colleague = MembershipFactory(
         organization=organization, role=Role.STAFF, site_ids=[site.pk], user__name=f"{mark} colleague"
     )
@@ -117,6 +127,8 @@ def _of_a_site(organization: Organization, *, mark: str) -> Ids:
         "serial": sensor.serial,
         "alert-rules": str(rule.pk),
         "alerts": str(alert.pk),
+        "resolved alert": str(over.pk),
+        "mutes": str(mute.pk),
         "notifications": str(notification.pk),
         "quarantined-readings": str(refused.pk),
         # What may be deleted must be empty.
@@ -129,6 +141,7 @@ ROWS: Final[dict[str, str]] = {
     "delete sites/{pk}/": "empty site",
     "delete areas/{pk}/": "empty area",
     "delete units/{pk}/": "empty unit",
+    "post alerts/{pk}/reopen/": "resolved alert",
 }
 
 
@@ -148,6 +161,9 @@ def _rule(ids: Ids) -> dict[str, Any]:
     terms = {"metric": "temperature", "condition": "above", "threshold": 5, "severity": "warning"}
     return {**terms, "scope": {"unit": ids["units"]}}
 
+
+# The same each time: what differs between two bodies is what they are about.
+_SOON: Final = (datetime.now(UTC) + timedelta(hours=5)).isoformat()
 
 # For each way to write a body that is valid: only then does a call say whether its role may. `ids` are those of the
 # place that it is about.
@@ -186,8 +202,14 @@ BODIES: Final[dict[str, Callable[[Ids], dict[str, Any]]]] = {
     "post alert-rules/": _rule,
     "put alert-rules/{pk}/": _rule,
     "patch alert-rules/{pk}/": lambda ids: {"scope": {"area": ids["areas"]}},
+    "post alert-rules/preview/": lambda ids: {"rule": _rule(ids)},
     "post alerts/{pk}/acknowledge/": lambda ids: {"note": "On my way"},
     "post alerts/{pk}/resolve/": lambda ids: {"corrective_action": "Closed the door"},
+    "post alerts/{pk}/snooze/": lambda ids: {"until": _SOON},
+    "post alerts/{pk}/assign/": lambda ids: {"user": None},
+    "post alerts/{pk}/reopen/": lambda ids: {"note": "It is warm again"},
+    "post mutes/": lambda ids: {"unit": ids["units"], "ends_at": _SOON, "reason": "Cleaning"},
+    "patch mutes/{pk}/": lambda ids: {"ends_at": _SOON},
     "post alerts/{pk}/comment/": lambda ids: {"note": "The door was open"},
     "post quarantined-readings/{pk}/resubmit/": _nothing,
     "post quarantined-readings/{pk}/discard/": lambda ids: {"note": "A test"},
