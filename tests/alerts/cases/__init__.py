@@ -9,9 +9,9 @@ Engine, back-test and docs/alert-cases.md read it. One TOML file a theme, each a
     acts      [{at = "12:40", does = "resolve", …}]: what people and the clock do
     alerts    [{opened = "12:30", started = "12:00", value = 8.0, peak = 8.0, …}] in order of opening; that and no more.
               Without `resolved` it lasts, without `found` nothing was late, without `contradicted` it stands
-    told      how many times people were told of an alert that opened, where that is the point
+    told      when people were told that something is wrong, and `recovered` that it isn't, where that is the point
     level     "pure": the pure core decides it; "house": only the whole house can
-    tau, hours, sensors, unit, note: see Case
+    tau, hours, sensors, lapse, note: see Case
 
 Times are of 20 November 2026, a Friday, UTC; 36:00 is noon of the day after. A value is °C (8.0), a ramp over its range
 (4.0->10.0), % RH (55%), battery (20%bat), dBm (-95dBm), open or shut (a door) or fault; & joins two (8.0&open).
@@ -59,7 +59,7 @@ class Reading:
             "signal": self.signal,
             "door_open": self.door_open,
         }
-        body = {"sensor": self.sensor, "recorded_at": _datetime(self.at).isoformat()}
+        body = {"sensor": self.sensor, "recorded_at": as_datetime(self.at).isoformat()}
         return body | {name: value for name, value in values.items() if value is not None}
 
 
@@ -132,11 +132,13 @@ class Case:
     arrivals: tuple[Arrival, ...]  # in the order in which they come
     acts: tuple[Act, ...]
     alerts: tuple[Expected, ...]
-    told: int | None = None
+    told: tuple[float, ...] | None = None  # the server's times
+    recovered: tuple[float, ...] | None = None
+    lapse_s: float | None = None  # how long an acknowledgement holds, and a critical alert waits for one
     tau_s: float | None = None  # how slowly the product follows the air
     hours: tuple[str, str] | None = None  # when the site is open, every day; None: always
-    sensors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # what is special about one
-    unit: Mapping[str, Any] = field(default_factory=dict)
+    # What is special about a sensor: interval, gateway (its serial), unclaimed.
+    sensors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     note: str = ""
 
     def __str__(self) -> str:
@@ -255,7 +257,8 @@ def _case(row: dict[str, Any], theme: str, shared: dict[str, Any] | None) -> Cas
     ]
     arrivals += [Arrival(moment(batch["at"]), tuple(_by_sensor(batch["readings"]))) for batch in row.pop("batches", [])]
     hours = row.pop("hours", None)
-    tau = row.pop("tau", None)
+    tau, lapse = (row.pop(name, None) for name in ("tau", "lapse"))
+    told, recovered = (row.pop(name, None) for name in ("told", "recovered"))
     case = Case(
         title=row.pop("title"),
         theme=theme,
@@ -264,11 +267,12 @@ def _case(row: dict[str, Any], theme: str, shared: dict[str, Any] | None) -> Cas
         arrivals=tuple(sorted(arrivals, key=lambda arrival: arrival.at)),
         acts=tuple(_act(dict(act)) for act in row.pop("acts", [])),
         alerts=tuple(_expected(dict(alert), rules) for alert in row.pop("alerts", [])),
-        told=row.pop("told", None),
+        told=None if told is None else tuple(map(moment, told)),
+        recovered=None if recovered is None else tuple(map(moment, recovered)),
+        lapse_s=None if lapse is None else duration(lapse),
         tau_s=None if tau is None else duration(tau),
         hours=None if hours is None else (hours[0], hours[1]),
         sensors=row.pop("sensors", {}),
-        unit=row.pop("unit", {}),
         note=row.pop("note", ""),
     )
     assert not row, f"{case.title}: nobody reads {sorted(row)}"
@@ -309,7 +313,7 @@ def _seconds(words: str) -> float:
     return int(hours) * 3600 + int(minutes) * 60 + (int(seconds[0]) if seconds else 0)
 
 
-def _datetime(at: float) -> datetime:
+def as_datetime(at: float) -> datetime:
     return DAY + timedelta(milliseconds=round((at - DAY.timestamp()) * 1000))
 
 

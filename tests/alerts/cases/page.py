@@ -40,7 +40,9 @@ def _words_of(case: Case) -> str:
     if not case.alerts:
         lines.append("- **No alert.**")
     if case.told is not None:
-        lines.append(f"- People are told of an alert that opened {_times(case.told)}.")
+        lines.append(f"- People are told {_times(case.told)}.")
+    if case.recovered is not None:
+        lines.append(f"- People are told that it is over {_times(case.recovered)}.")
     if case.note:
         lines += ["", case.note]
     return "\n".join([*lines, ""])
@@ -72,6 +74,10 @@ def _circumstances(case: Case) -> list[str]:
         words.append(f"The food follows the air with a time constant of {_length(case.tau_s)}.")
     if case.hours is not None:
         words.append(f"Open from {case.hours[0]} to {case.hours[1]}.")
+    if case.lapse_s is not None:
+        words.append(
+            f"An acknowledgement holds for {_length(case.lapse_s)}, and so long a critical alert waits for one."
+        )
     for sensor, special in case.sensors.items():
         for name, value in special.items():
             told = {
@@ -150,11 +156,17 @@ def _value(reading: Reading) -> str:
 
 
 def _words_of_act(act: Act) -> str:
+    more = dict(act.more)
     words = {
         "resolve": "a person resolves it by hand",
-    }.get(act.does, act.does)
-    more = ", ".join(f"{name} {value}" for name, value in act.more.items())
-    return f"At {clock(act.at)} {words}{f' ({more})' if more else ''}."
+        "acknowledge": "a person acknowledges it",
+        "snooze": f"a person snoozes it until {more.get('until')}",
+        "mute": f"a person mutes the {more.get('what')} until {more.get('until')}",
+        "claim": f"sensor {more.get('sensor')} is claimed",
+        "look": f"and every minute until {more.get('until')} the server looks who is silent and what is due",
+        "override": f"this unit gets {more.get('threshold')} °C instead, until {more.get('until')}",
+    }[act.does]
+    return f"At {clock(act.at)} {words}."
 
 
 def _words_of_alert(alert: Expected, *, named: bool) -> str:
@@ -186,8 +198,8 @@ def _length(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
-def _times(count: int) -> str:
-    return {0: "not at all", 1: "once", 2: "twice"}.get(count, f"{count} times")
+def _times(moments: tuple[float, ...]) -> str:
+    return f"at {' and '.join(map(clock, moments))}" if moments else "nothing"
 
 
 if __name__ == "__main__":
