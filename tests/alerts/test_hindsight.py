@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -287,6 +288,25 @@ def standing(house: House) -> list[Incident]:
     return sorted(found, key=by_time)
 
 
+def shown(incidents: list[Incident]) -> list[tuple[Any, ...]]:
+    """As everybody sees them: to the hundredth (less is not amended). Of two as warm either may be named."""
+    return [
+        (
+            i.started_at,
+            i.opened_at,
+            i.resolved_at,
+            i.by_hand,
+            pytest.approx(i.value, abs=0.005),
+            pytest.approx(i.peak, abs=0.005),
+        )
+        for i in incidents
+    ]
+
+
+def plain(incidents: list[Incident]) -> list[tuple[Any, ...]]:
+    return [(i.started_at, i.opened_at, i.resolved_at, i.by_hand, i.value, i.peak) for i in incidents]
+
+
 def run(terms: Terms, pieces: list[list[Point]], **more: Any) -> House:
     house = House(terms, **more)
     clock = 0.0
@@ -314,7 +334,7 @@ def test_in_any_order_what_stands_in_the_end_is_what_happened(
     history, pieces = arriving
     _, incidents = replay(terms, history)
     house = run(terms, pieces)
-    assert standing(house) == incidents
+    assert plain(standing(house)) == shown(incidents)
 
 
 @given(rules, arrivals(in_order=False))
@@ -334,7 +354,7 @@ def test_only_what_was_told_before_the_contradicting_reading_came_is_contradicte
                 assert place < len(before)
                 assert before[place].contradicted_at is None
         known = [point for some in pieces[: number + 1] for point in some]
-        assert standing(house) == replay(terms, in_order(known))[1]
+        assert plain(standing(house)) == shown(replay(terms, in_order(known))[1])
 
 
 @given(rules, arrivals(in_order=False), st.data())
@@ -350,7 +370,7 @@ def test_resolved_by_hand_at_any_time_what_stands_is_what_happened(
             house.resolve(at=clock + 30)
             assert not house.state.open
         known = in_order(list(house.stored.values()))
-        assert standing(house) == replay(terms, known, hand=house.hand)[1]
+        assert plain(standing(house)) == shown(replay(terms, known, hand=house.hand)[1])
 
 
 @given(rules, arrivals(in_order=False), st.sampled_from([600.0, 2700.0]))
@@ -359,7 +379,7 @@ def test_the_products_temperature_may_come_in_any_order_too(
 ) -> None:
     history, pieces = arriving
     house = run(terms, pieces, signal=lambda seen: product(seen, tau_s))
-    assert standing(house) == replay(terms, product(history, tau_s))[1]
+    assert plain(standing(house)) == shown(replay(terms, product(history, tau_s))[1])
 
 
 @given(rules, arrivals(in_order=False))
