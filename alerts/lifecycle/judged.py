@@ -16,7 +16,6 @@ from alerts.lifecycle.moving import (
     OVER,
     after_the_end,
     another_is_open,
-    change,
     end,
     kind_of,
     locked,
@@ -210,12 +209,16 @@ def _once_more(alert: Alert, *, opened: Opened | Incident, at: datetime) -> None
     facts = {**alert.facts, "by_hand": False}
     seen = moment(_opened_at(opened))
     note = f"In breach again since {words.local(alert, moment(opened.started_at))}."
-    changes: dict[str, Any] = {"facts": facts, "snoozed_until": None}
-    if alert.status == AlertStatus.ACKNOWLEDGED:
-        move(alert, AlertEventKind.REOPENED, by=None, at=seen, channel=made_by(alert), note=note, **changes)
-    else:
-        change(alert, changes)
-        record(alert, AlertEventKind.REOPENED, by=None, at=seen, channel=made_by(alert), note=note)
+    move(
+        alert,
+        AlertEventKind.REOPENED,
+        by=None,
+        at=seen,
+        channel=made_by(alert),
+        note=note,
+        facts=facts,
+        snoozed_until=None,
+    )
     tell(alert, at=at, why=Why.REOPENED)
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from alerts import mutes, telling, words
 from alerts.lifecycle.moving import SHOWN_WITH_IT, move, record
-from alerts.models import Alert, AlertEventKind, AlertStatus, Channel, Mute, Severity
+from alerts.models import Alert, AlertEventKind, AlertStatus, Channel, Condition, Mute, Severity
 from alerts.telling import Why
+
+# Of what people did themselves (a snooze, an acknowledgement) they hear in any case.
+_NOT_WHILE_ITS_GATEWAY_IS_SILENT: Final = (Why.UNMUTED, Why.UNCOVERED, Why.REMINDER)
 
 
 def tell_due(*, at: datetime, most: int) -> int:
@@ -59,7 +63,8 @@ def _waits_for_its_mute(alert: Alert) -> bool:
 
 def _concerns_somebody(alert: Alert) -> bool:
     """Nobody wants to hear of a unit or a rule that is gone."""
-    places = (alert.unit, alert.site, alert.gateway)
+    # A sensor that fell silent with its gateway concerns people still when only the gateway is gone.
+    places = (alert.unit or alert.gateway, alert.site)
     if any(place.deleted_at is not None for place in places if place is not None):
         return False
     if alert.organization.deleted_at is not None:
@@ -90,6 +95,9 @@ def tell(
     if opening and alert.parent_id is not None:
         wait(alert, until=quiet_until)
         return False
+    if why in _NOT_WHILE_ITS_GATEWAY_IS_SILENT and _falls_to_its_gateway(alert):
+        wait(alert, until=at + telling.GRACE)
+        return False
     held = telling.held_back(alert=alert, at=at) if opening else None
     if held is not None:
         alert.parent_id = held.first
@@ -99,6 +107,12 @@ def tell(
     telling.promise_opened(alert=alert, at=at, why=why)
     wait(alert, until=telling.remind_at(alert=alert, at=at))
     return True
+
+
+def _falls_to_its_gateway(alert: Alert) -> bool:
+    """Whether it is a part of a gateway's silence that lasts: people hear of that."""
+    silences = Alert.objects.unresolved().filter(unit=None, condition=Condition.NO_DATA)
+    return alert.parent_id is not None and silences.filter(pk=alert.parent_id).exists()
 
 
 def keep_quiet(alert: Alert, mute: Mute, *, at: datetime) -> None:
