@@ -17,8 +17,8 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import action
 
-from alerts import changing
-from alerts.models import WITHOUT_THRESHOLD, Alert, AlertEvent, AlertRule, AlertStatus, Metric, RuleOverride
+from alerts import changing, mutes
+from alerts.models import WITHOUT_THRESHOLD, Alert, AlertEvent, AlertRule, AlertStatus, Metric, Mute, RuleOverride
 from notifications.models import Notification
 from organizations.staff import (
     Between,
@@ -245,7 +245,7 @@ class EventInline(ReadOnlyInline):
     """What happened, oldest first."""
 
     model = AlertEvent
-    fields = (moment("at", "When (UTC)"), labelled("event"), linked("by"), "note")
+    fields = (moment("at", "When (UTC)"), labelled("event"), linked("by"), labelled("channel"), "note")
     verbose_name_plural = "events"
     ordering = ("created_at", "pk")
     tab = False
@@ -286,8 +286,12 @@ class AlertAdmin(ReadOnlyAdmin):
         "unit__organization",
         "sensor__organization",
         "rule__organization",
+        "gateway__organization",
+        "parent__organization",
         "acknowledged_by",
         "resolved_by",
+        "assigned_to",
+        "muted_by__organization",
     )
     search_fields = ("rule_name", "unit__name", "site__name", "organization__name", "organization__slug")
     ordering = ("-pk",)  # ids are UUIDv7: newest first, from the key's own index
@@ -298,7 +302,8 @@ class AlertAdmin(ReadOnlyAdmin):
                 "fields": (
                     (labelled("status"), labelled("severity"), "words"),
                     (linked("unit"), linked("site"), linked("organization")),
-                    (linked("sensor"), linked("rule")),
+                    (linked("sensor"), linked("gateway"), linked("rule")),
+                    linked("parent"),
                 )
             },
         ),
@@ -315,7 +320,7 @@ class AlertAdmin(ReadOnlyAdmin):
             "What people did",
             {
                 "fields": (
-                    (moment("acknowledged_at"), linked("acknowledged_by")),
+                    (moment("acknowledged_at"), linked("acknowledged_by"), linked("assigned_to")),
                     (moment("resolved_at"), linked("resolved_by")),
                     ("cause", "corrective_action"),
                     ("disposition", "amount"),
@@ -323,8 +328,22 @@ class AlertAdmin(ReadOnlyAdmin):
             },
         ),
         (
+            "When people are told",
+            {
+                "fields": (
+                    (moment("tell_at", "Next (UTC)"), moment("snoozed_until", "Snoozed (UTC)"), linked("muted_by")),
+                )
+            },
+        ),
+        (
             "About the row",
-            {"fields": (("id", "cause_key"), (moment("created_at", "Stored"), moment("found_at", "Found late")))},
+            {
+                "fields": (
+                    ("id", "cause_key"),
+                    (moment("created_at", "Stored"), moment("found_at", "Found late"), moment("contradicted_at")),
+                    "facts",
+                )
+            },
         ),
     )
     change_form_outer_after_template = "admin/alerts/alert/told.html"
@@ -369,6 +388,70 @@ class AlertAdmin(ReadOnlyAdmin):
         if kwargs.get("obj") is not None:
             context["told"] = messages_about(kwargs["obj"])
         return super().render_change_form(request, context, **kwargs)
+
+
+@admin.register(Mute)
+class MuteAdmin(ReadOnlyAdmin):
+    entity = "mute"
+    list_display = (
+        "scope",
+        labelled("kind"),
+        linked("organization"),
+        "reason",
+        moment("starts_at", "From (UTC)"),
+        moment("ends_at", "To (UTC)"),
+        "silenced",
+    )
+    list_filter = (
+        ("kind", ChoicesCheckboxFilter),
+        ("organization", AutocompleteSelectFilter),
+        ("site", AutocompleteSelectFilter),
+        ("ends_at", Between),
+    )
+    list_select_related = (
+        "organization",
+        "site__organization",
+        "unit__site",
+        "unit__organization",
+        "rule__organization",
+        "created_by",
+    )
+    search_fields = ("reason", "unit__name", "site__name", "organization__name", "organization__slug")
+    ordering = ("-pk",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    (labelled("kind"), linked("organization")),
+                    (linked("site"), linked("unit"), linked("rule")),
+                    (moment("starts_at", "From (UTC)"), moment("ends_at", "To (UTC)")),
+                    ("reason", "silenced"),
+                )
+            },
+        ),
+        ("About the row", {"fields": (("id", moment("created_at"), linked("created_by")),)}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Mute]:
+        """With the number of alerts that each kept quiet."""
+        return mutes.with_silenced(super().get_queryset(request))
+
+    def name_of(self, row: Mute) -> str:
+        """What is quiet, and whose it is."""
+        return f"{row.get_kind_display()} of {row.organization.name}"
+
+    @admin.display(description="Quiet")
+    def scope(self, row: Mute) -> SafeString | str:
+        """What it keeps quiet."""
+        place = row.unit or row.site or row.rule
+        return link_to(place, short_name_of(place)) if place is not None else "everything"
+
+    @admin.display(description="Alerts kept quiet")
+    def silenced(self, row: Mute) -> int:
+        """How many it kept quiet."""
+        count: int = row.silenced  # type: ignore[attr-defined]
+        return count
 
 
 def _measured(alert: Alert, value: float | None) -> str:

@@ -36,6 +36,7 @@ from tests.factories import (
     ContactMethodFactory,
     InvitationFactory,
     MembershipFactory,
+    MuteFactory,
     NotificationFactory,
     QuarantinedReadingFactory,
     RuleFactory,
@@ -94,6 +95,7 @@ class Customer:
         )
         self.contact = ContactMethodFactory(user=self.person)
         self.refused = QuarantinedReadingFactory(organization=self.organization, serial="S-refused")
+        self.mute = MuteFactory(organization=self.organization, unit=self.unit)
         self.link = f"token of {self.person.email}"
         self.invitation = InvitationFactory(
             organization=self.organization, invited_by=self.person, hash=secrets.digest(self.link)
