@@ -64,6 +64,12 @@ class LookingUp(_Named):
     scope = "look_up"
 
 
+class Previewing(_Named):
+    """RATE_PREVIEW runs of a rule over the past."""
+
+    scope = "preview"
+
+
 def bad_credentials(address: str) -> int:
     """Count a wrong bearer from this address. Returns 0, or beyond RATE_BAD_CREDENTIALS the seconds to wait.
 

@@ -91,6 +91,7 @@ class Supervisor:
             "RATE_FOUNDING": given.get("RATE_FOUNDING") or "6000/hour",
             "RATE_INVITING": given.get("RATE_INVITING") or "6000/hour",
             "RATE_LOOK_UP": given.get("RATE_LOOK_UP") or "6000/min",
+            "RATE_PREVIEW": given.get("RATE_PREVIEW") or "6000/min",
             "RATE_SIGN_IN": given.get("RATE_SIGN_IN") or "600/min",
             "RATE_BAD_CREDENTIALS": given.get("RATE_BAD_CREDENTIALS") or "6000/min",
             "SIGN_IN_MISTAKES": given.get("SIGN_IN_MISTAKES") or "60",
