@@ -61,3 +61,37 @@ class PreviewSerializer(serializers.Serializer[Any]):
         """`from` is a word of Python, so it can't be declared above."""
         start = serializers.DateTimeField(help_text="From where on the plan shows readings, if that is later.")
         return {**super().get_fields(), "from": start}
+
+
+class AskingSerializer(serializers.Serializer[Any]):
+    """The parameters of `why/`."""
+
+    at = serializers.DateTimeField(required=False)
+    rule = serializers.UUIDField(required=False)
+
+
+class ExplanationSerializer(serializers.Serializer[Any]):
+    """One rule with one unit at one moment; null where there is nothing to say."""
+
+    rule = serializers.UUIDField()
+    rule_name = serializers.CharField()
+    severity = serializers.ChoiceField(choices=Severity.choices)
+    in_force = serializers.BooleanField(help_text="Whether the rule watches the unit.")
+    reason = serializers.CharField(help_text="Why it does or doesn't.")
+    signal = serializers.CharField(help_text="What the rule looks at.")
+    value = serializers.FloatField(allow_null=True, help_text="What it saw last.")
+    limit = serializers.FloatField(allow_null=True, help_text="With an override that was in force.")
+    in_breach_since = serializers.DateTimeField(allow_null=True)
+    counted_s = serializers.FloatField(allow_null=True, help_text="Time in breach that was counted.")
+    delay_s = serializers.FloatField(help_text="How much must be counted, with an override that was in force.")
+    frozen_s = serializers.FloatField(allow_null=True, help_text="Time in breach that wasn't counted.")
+    open_alert = serializers.UUIDField(allow_null=True, help_text="The alert that was open.")
+    muted_by = serializers.UUIDField(allow_null=True, help_text="The mute that was in force.")
+    words = serializers.ListField(child=serializers.CharField(), help_text="All of it, for people.")
+
+
+class ExplanationsSerializer(serializers.Serializer[Any]):
+    """Each rule that could concern the unit, by name."""
+
+    at = serializers.DateTimeField()
+    results = ExplanationSerializer(many=True)
