@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from psycopg.errors import UniqueViolation
 
 from freshtrack.errors import DomainError
 from organizations.models import Organization
 from sensors import summaries
-from sensors.models import Area, Sensor, SensorStatus, Site, Unit
+from sensors.models import Area, Gateway, Sensor, SensorStatus, Site, Unit
 
 
 class AlreadyKnown(DomainError):
@@ -30,17 +31,24 @@ class StillInUse(DomainError):
 def claim(*, sensor: Sensor, unit: Unit, at: datetime) -> Sensor:
     """Put a sensor into a unit of its organization; its earlier readings become the unit's history.
 
-    Also moves a claimed sensor, and brings a retired one back. Twice is the same as once. Call inside a transaction.
+    Also moves a claimed sensor, and brings a retired one back. One that goes to another site leaves its gateway behind.
+    Twice is the same as once. Call inside a transaction.
     """
-    sensor = Sensor.objects.select_for_update(of=("self",)).select_related("site", "organization").get(pk=sensor.pk)
+    sensor = (
+        Sensor.objects.select_for_update(of=("self",))
+        .select_related("site", "organization", "gateway")
+        .get(pk=sensor.pk)
+    )
     zone = clock_of(sensor)
+    if sensor.gateway is not None and sensor.gateway.site_id == sensor.site_id != unit.site_id:
+        sensor.gateway = None
     sensor.unit = unit
     sensor.site_id = unit.site_id
     sensor.claimed_at = sensor.claimed_at or at
     sensor.retired_at = None
     if sensor.status in (SensorStatus.UNCLAIMED, SensorStatus.RETIRED):
         sensor.status = _status_of_newest(sensor, at=at)
-    sensor.save(update_fields=["unit", "site", "claimed_at", "retired_at", "status"])
+    sensor.save(update_fields=["unit", "site", "gateway", "claimed_at", "retired_at", "status"])
     summaries.note_moved(organization=sensor.organization, sensors=[sensor.pk], before=zone, after=unit.site.timezone)
     return sensor
 
@@ -51,8 +59,12 @@ def clock_of(sensor: Sensor) -> str:
 
 
 def move_unit(*, unit: Unit, before: str) -> None:
-    """A unit that came to another site takes its sensors along. `before` is its old zone. Call inside a transaction."""
+    """A unit that came to another site takes its sensors along, not their gateways. `before` is its old zone.
+
+    Call inside a transaction.
+    """
     moved = list(Sensor.objects.filter(unit=unit).exclude(site_id=unit.site_id).values_list("pk", flat=True))
+    Sensor.objects.filter(pk__in=moved, gateway__site=F("site")).update(gateway=None)
     Sensor.objects.filter(pk__in=moved).update(site_id=unit.site_id)
     after = Site.objects.get(pk=unit.site_id).timezone
     summaries.note_moved(organization=unit.organization, sensors=moved, before=before, after=after)
@@ -81,13 +93,14 @@ def register(
     name: str = "",
     model: str = "",
     expected_interval_s: int = 300,
+    gateway: Gateway | None = None,
 ) -> Sensor:
     """Make a sensor known before or after it first reports. Call inside a transaction.
 
     Raises AlreadyKnown if it is claimed already, or unclaimed while the member may see some sites only: then it is the
     whole organization's. One that reported before is taken over with its readings.
     """
-    described = {"name": name, "model": model, "expected_interval_s": expected_interval_s}
+    described = {"name": name, "model": model, "expected_interval_s": expected_interval_s, "gateway": gateway}
     # Placed with its first breath: members who are restricted to some sites can't make what has none.
     placed = (
         {"unit": unit, "site_id": unit.site_id, "claimed_at": at, "status": SensorStatus.OFFLINE.value} if unit else {}
@@ -100,7 +113,7 @@ def register(
         return sensor
     if sensor.status != SensorStatus.UNCLAIMED:
         raise AlreadyKnown(f"Sensor {serial} (channel {channel}) is already known.")
-    sensor.name, sensor.model, sensor.expected_interval_s = name, model, expected_interval_s
+    sensor.name, sensor.model, sensor.expected_interval_s, sensor.gateway = name, model, expected_interval_s, gateway
     sensor.save(update_fields=list(described))
     return claim(sensor=sensor, unit=unit, at=at) if unit is not None else sensor
 

@@ -203,6 +203,7 @@ class Sensors(SeriesMixin, OrganizationScoped, viewsets.ModelViewSet[Sensor]):
             name=wanted.get("name", ""),
             model=wanted.get("model", ""),
             expected_interval_s=wanted["expected_interval_s"],
+            gateway=wanted.get("gateway"),
             at=timezone.now(),
         )
 
