@@ -8,9 +8,10 @@ from celery import shared_task
 from django.utils import timezone
 
 from alerts import lifecycle
+from alerts.sweeping import sweep_silence
 from organizations.tenancy import acting_as_system
 
-__all__ = ["sweep_due"]
+__all__ = ["sweep_due", "sweep_silence"]
 
 AT_ONCE: Final = 50
 MOST_PAGES: Final = 20

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from django.utils import dateformat
 
 from alerts.models import Alert, Condition, Metric
-from sensors.models import Sensor, Unit
+from sensors.gateways import sensors_behind
+from sensors.models import Unit
 
 _MEASURES: Final = {
     Metric.TEMPERATURE: "°C",
@@ -134,9 +135,10 @@ def _probe(alert: Alert) -> str:
 
 def _units_behind(alert: Alert) -> str:
     """Whose readings are missing: a message about an alert names the units."""
-    behind = Sensor.objects.filter(gateway_id=alert.gateway_id, retired_at=None, unit__isnull=False)
+    if alert.gateway is None:
+        return "none"
     names = list(
-        Unit.objects.filter(pk__in=behind.values("unit"), deleted_at=None)
+        Unit.objects.filter(pk__in=sensors_behind(alert.gateway).values("unit"), deleted_at=None)
         .order_by("name", "pk")
         .values_list("name", flat=True)[: MOST_NAMES + 1]
     )

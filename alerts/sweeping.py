@@ -1,0 +1,360 @@
+"""By the clock: who fell silent, and which silences are over without a word (Note [Silence] in silence.py).
+
+In pages, each a transaction of its own: first what is over, then gateways, then sensors, so that a sensor behind a
+silent gateway finds its alert. Everything is looked at unlocked. What moves is locked and looked at again, in the order
+of the writer that stores readings (sensors, units, states); what that writer holds just now isn't silent.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from time import monotonic
+from typing import Any, Final, NamedTuple, TypeVar
+from uuid import UUID
+
+from celery import shared_task
+from django.db import connection
+from django.utils import timezone
+
+from alerts import ending, gateways, lifecycle, remembering, silence
+from alerts.evaluation import Opened
+from alerts.gateways import Watchmen
+from alerts.models import Alert, AlertRule, RuleState, Schedule
+from alerts.watching import SILENCE, Rulebook, Watch
+from organizations.tenancy import acting_as_system
+from sensors.gateways import CARRIED
+from sensors.models import Gateway, Sensor, Unit
+from sensors.register import MIN_GAP, gap_s
+
+PAGE: Final = 1000
+# What moves in one transaction: each takes some milliseconds, and readings of its sensor wait for it.
+MOVED_AT_ONCE: Final = 50
+# Less than beat waits: a worker isn't kept from other tasks for long, and the next round goes on.
+SWEEP_SECONDS: Final = 12.0
+
+_T = TypeVar("_T")
+
+
+@shared_task(name="alerts.sweep_silence")
+def sweep_silence() -> int:
+    """Open the alerts of what is silent for too long, end what is over. Safe to run twice, late, or after a crash."""
+    return sweep(at=timezone.now(), seconds=SWEEP_SECONDS)
+
+
+class Round(NamedTuple):
+    """One walk through everybody: the server's clock, when to stop, and how much at once."""
+
+    at: datetime
+    deadline: float
+    page: int
+    at_once: int
+
+    @property
+    def now(self) -> float:
+        """The server's clock in seconds since 1970."""
+        return self.at.timestamp()
+
+    def goes_on(self) -> bool:
+        """Whether there is time left."""
+        return monotonic() < self.deadline
+
+
+def sweep(*, at: datetime, seconds: float = SWEEP_SECONDS, page: int = PAGE, at_once: int = MOVED_AT_ONCE) -> int:
+    """Open and resolve what silence and the clock decide; how many alerts moved. `at` is the server's clock.
+
+    May be repeated, and run twice at once. What isn't reached within `seconds` is left to the next round. `page` rows
+    are looked at together, and `at_once` alerts move in one transaction.
+    """
+    this = Round(at, monotonic() + seconds, page, at_once)
+    rulebook = Rulebook()
+    watchmen = Watchmen(rulebook)
+    with acting_as_system("sweep"):
+        watchmen.learn()
+        shortest = _shortest()
+    moved = _end(this, rulebook, watchmen)
+    moved += _open_gateways(this, watchmen)
+    return moved + _open_sensors(this, rulebook, watchmen, shortest)
+
+
+def _chunks(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+# --- what is over -----------------------------------------------------------------------------------------------------
+
+
+def _end(this: Round, rulebook: Rulebook, watchmen: Watchmen) -> int:
+    moved, after = 0, ""
+    while this.goes_on():
+        with acting_as_system("sweep"):
+            page = ending.page(after=after, most=this.page)
+            over = ending.over(page, rulebook, watchmen, now=this.now)
+        for chunk in _chunks(over, this.at_once):
+            with acting_as_system("sweep"):
+                moved += ending.end(chunk, at=this.at)
+        if len(page) < this.page:
+            break
+        after = page[-1].cause_key
+    return moved
+
+
+# --- gateways ---------------------------------------------------------------------------------------------------------
+
+
+def _open_gateways(this: Round, watchmen: Watchmen) -> int:
+    opened, after = 0, None
+    while this.goes_on():
+        with acting_as_system("sweep"):
+            page = gateways.overdue(watchmen, at=this.at, after=after, most=this.page)
+            carriers = gateways.look_up(page)
+            watchmen.learn_places(carriers.values())
+            wanted = [gateways.due(one, watchmen.watching(one), now=this.now) for one in carriers.values()]
+            known = _active([one.cause for dues in wanted for one in dues])
+        for dues in wanted:
+            news = [one for one in dues if one.cause not in known]
+            if news:
+                with acting_as_system("sweep"):
+                    opened += gateways.open_due(news, at=this.at)
+        if len(page) < this.page:
+            break
+        after = page[-1]
+    return opened
+
+
+# --- sensors ----------------------------------------------------------------------------------------------------------
+
+
+class Silent(NamedTuple):
+    """A sensor that may be due: when it was heard last, in seconds since 1970."""
+
+    sensor: int
+    public_id: UUID
+    organization_id: UUID
+    unit_id: UUID
+    newest: float
+    interval_s: int
+    carrier_id: UUID | None
+
+
+class Due(NamedTuple):
+    """A sensor whose silence is to be told."""
+
+    silent: Silent
+    watch: Watch
+    patience_s: float
+    due: float
+
+    @property
+    def cause(self) -> str:
+        """What the alert is about."""
+        return lifecycle.cause_key(rule_id=self.watch.rule_id, sensor_public_id=self.silent.public_id)
+
+
+# Before this nobody in the organization can be due. A delay of 0 stands for a sensor's longest pause.
+_SHORTEST: Final = """
+SELECT organization_id, min(CASE delay_s WHEN 0 THEN %s ELSE delay_s END)::float8 FROM (
+  SELECT organization_id, delay_s FROM alerts_alertrule
+  WHERE condition = 'no_data' AND metric <> 'gateway' AND enabled AND deleted_at IS NULL
+  UNION ALL
+  SELECT organization_id, delay_s FROM alerts_ruleoverride WHERE ended_at IS NULL AND delay_s IS NOT NULL
+) AS rules GROUP BY organization_id
+"""
+
+# By the primary key, whatever the newest reading is: an index on that would have to be written with each reading
+# (sensors/migrations/0005), and reading 100,000 rows each round costs less.
+_SILENT: Final = f"""
+SELECT c.id, c.public_id, c.organization_id, c.unit_id, extract(epoch FROM c.last_reading_at)::float8,
+       c.expected_interval_s, c.carrier_id
+FROM ({CARRIED}) AS c
+JOIN unnest(%s::uuid[], %s::float8[]) AS o (id, shortest_s) ON o.id = c.organization_id
+JOIN sensors_unit u ON u.id = c.unit_id AND u.deleted_at IS NULL
+WHERE c.id > %s AND c.retired_at IS NULL
+  AND c.last_reading_at <= %s::timestamptz - o.shortest_s * interval '1 second'
+  AND c.last_received_at - c.last_reading_at <= %s * interval '1 second'
+ORDER BY c.id LIMIT %s
+"""  # noqa: S608  # ours alone
+
+
+def _shortest() -> dict[UUID, float]:
+    with connection.cursor() as cursor:
+        cursor.execute(_SHORTEST, [MIN_GAP.total_seconds()])
+        return dict(cursor.fetchall())
+
+
+def _open_sensors(this: Round, rulebook: Rulebook, watchmen: Watchmen, shortest: dict[UUID, float]) -> int:
+    opened, after = 0, 0
+    while shortest and this.goes_on():
+        with acting_as_system("sweep"):
+            page = _silent(shortest, after=after, at=this.at, most=this.page)
+            dues = _due(page, rulebook, now=this.now)
+            early = _gateways_to_open_early(dues, watchmen, now=this.now)
+        for wanted in early:
+            with acting_as_system("sweep"):
+                opened += gateways.open_due(wanted, at=this.at)
+        for chunk in _chunks(dues, this.at_once):
+            if not this.goes_on():
+                return opened
+            with acting_as_system("sweep"):
+                opened += _open(chunk, at=this.at)
+        if len(page) < this.page:
+            break
+        after = page[-1].sensor
+    return opened
+
+
+def _silent(shortest: dict[UUID, float], *, after: int, at: datetime, most: int) -> list[Silent]:
+    values: list[Any] = [list(shortest), list(shortest.values()), after, at, silence.IMPORTED_AFTER_S, most]
+    with connection.cursor() as cursor:
+        cursor.execute(_SILENT, values)
+        return [Silent(*row) for row in cursor.fetchall()]
+
+
+def _due(page: Sequence[Silent], rulebook: Rulebook, *, now: float) -> list[Due]:
+    """Those that a rule has waited for long enough, and of which nothing is remembered."""
+    rulebook.learn({one.unit_id: one.organization_id for one in page})
+    found = []
+    for one in page:
+        place = rulebook.place(one.unit_id)
+        for watch in rulebook.watches(one.unit_id):
+            if place is None or watch.signal != SILENCE:
+                continue
+            patience = silence.patience_s(watch.terms, gap_s=gap_s(one.interval_s))
+            hours = place.hours if watch.schedule == Schedule.OPENING_HOURS else None
+            due = silence.due_at(newest=one.newest, patience_s=patience, hours=hours)
+            if due is not None and due <= now and watch.watches_at(now, place):
+                found.append(Due(one, watch, patience, due))
+    known = _active([due.cause for due in found])
+    # Critical ones first: an open critical silences the messages of the warning.
+    return sorted((due for due in found if due.cause not in known), key=lambda due: not due.watch.is_critical)
+
+
+def _active(causes: Sequence[str]) -> set[str]:
+    if not causes:
+        return set()
+    return set(RuleState.objects.filter(cause_key__in=causes, active=True).values_list("cause_key", flat=True))
+
+
+def _gateways_to_open_early(dues: Sequence[Due], watchmen: Watchmen, *, now: float) -> list[list[gateways.Due]]:
+    """Gateways all of whose sensors are silent while one of them is due (Note [Gateways] in gateways.py)."""
+    waiting: dict[UUID, list[Due]] = defaultdict(list)
+    for due in dues:
+        if due.silent.carrier_id is not None:
+            waiting[due.silent.carrier_id].append(due)
+    carriers = gateways.look_up(waiting)
+    watchmen.learn_places(carriers.values())
+    found: list[gateways.Due] = []
+    for gateway_id, carrier in carriers.items():
+        rules = watchmen.watching(carrier)
+        for due in sorted(waiting[gateway_id], key=lambda due: due.due):
+            early = gateways.due_early(carrier, rules, sensor_due=due.due, patience_s=due.patience_s, now=now)
+            if early:
+                found += early
+                break
+    known = _active([one.cause for one in found])
+    news: dict[UUID, list[gateways.Due]] = defaultdict(list)
+    for one in found:
+        if one.cause not in known:
+            news[one.carrier.gateway_id].append(one)
+    return list(news.values())
+
+
+def _open(dues: Sequence[Due], *, at: datetime) -> int:
+    """Open the alerts of some sensors, as children where their gateway's is open. Call inside a transaction."""
+    sensors = {
+        sensor.pk: sensor
+        for sensor in Sensor.objects.alive()
+        .filter(pk__in=[due.silent.sensor for due in dues])
+        .select_for_update(skip_locked=True, of=("self",), no_key=True)
+        .order_by("pk")
+    }
+    still = [due for due in dues if _is_still_silent(due, sensors.get(due.silent.sensor))]
+    units = {
+        unit.pk: unit
+        for unit in Unit.objects.filter(pk__in={due.silent.unit_id for due in still})
+        .select_for_update(of=("self",), no_key=True)
+        .select_related("site", "organization")
+        .order_by("pk")
+    }
+    states = remembering.lock([due.cause for due in still])
+    rules = AlertRule.objects.in_bulk({due.watch.rule_id for due in still})
+    parents = gateways.alerts_of({due.silent.carrier_id for due in still if due.silent.carrier_id is not None})
+    carriers = Gateway.objects.select_related("site").in_bulk([parent.gateway_id for parent in parents.values()])
+    opened = 0
+    for due in still:
+        rule, state = rules.get(due.watch.rule_id), states.get(due.cause)
+        if rule is None or remembering.is_active(state):
+            continue
+        parent = parents.get(due.silent.carrier_id) if due.silent.carrier_id else None
+        alert = _open_one(
+            due,
+            rule=rule,
+            unit=units[due.silent.unit_id],
+            sensor=sensors[due.silent.sensor],
+            parent=parent,
+            gateway=None if parent is None else carriers.get(parent.gateway_id),
+            at=at,
+        )
+        remembering.keep(
+            state
+            or RuleState(
+                organization_id=due.silent.organization_id,
+                cause_key=due.cause,
+                rule=rule,
+                unit_id=due.silent.unit_id,
+                sensor_id=due.silent.sensor,
+            ),
+            silence.silent(newest=due.silent.newest, due=due.due),
+        )
+        opened += alert is not None
+    return opened
+
+
+def _is_still_silent(due: Due, sensor: Sensor | None) -> bool:
+    """Whether nothing has come, and nobody has moved it, since it was looked at."""
+    return (
+        sensor is not None
+        and sensor.unit_id == due.silent.unit_id
+        and sensor.last_reading_at is not None
+        and sensor.last_reading_at.timestamp() <= due.silent.newest + 0.001
+    )
+
+
+def _open_one(
+    due: Due,
+    *,
+    rule: AlertRule,
+    unit: Unit,
+    sensor: Sensor,
+    parent: Alert | None,
+    gateway: Gateway | None,
+    at: datetime,
+) -> Alert | None:
+    return lifecycle.open_alert(
+        rule=rule,
+        unit=unit,
+        sensor=sensor,
+        gateway=gateway,
+        cause=due.cause,
+        opened=Opened(due.silent.newest, due.due, sensor.pk, 0.0, 0.0),
+        at=at,
+        facts=_facts(due),
+        found_at=at if at.timestamp() - due.due > silence.FOUND_LATE_AFTER_S else None,
+        parent=parent,
+    )
+
+
+def _facts(due: Due) -> dict[str, Any]:
+    watch = due.watch
+    return remembering.facts(
+        signal=SILENCE,
+        condition=watch.condition,
+        terms=watch.terms,
+        schedule=watch.schedule,
+        rank=watch.rank,
+        reason=watch.reason,
+        counted_s=due.due - due.silent.newest,
+        override=watch.override_id,
+    )
