@@ -42,6 +42,13 @@ class User(AbstractBaseUser, PermissionsMixin):
     name = models.CharField(max_length=150, blank=True)
     time_zone = models.CharField(max_length=64, default="UTC")
     language = models.CharField(max_length=8, default="en")
+    temperature_unit = models.CharField(
+        max_length=1,
+        choices=[("c", "°C"), ("f", "°F")],
+        default="c",
+        db_default="c",
+        help_text="How temperatures are written to this person; stored they are in °C.",
+    )
     is_staff = models.BooleanField(default=False, help_text="May open /admin/.")
     is_active = models.BooleanField(default=True, help_text="Switch off instead of deleting.")
     date_joined = models.DateTimeField(default=now)

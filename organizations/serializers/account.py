@@ -36,7 +36,7 @@ class MeSerializer(serializers.ModelSerializer[User]):
 
     class Meta:
         model = User
-        fields = ["id", "email", "name", "time_zone", "language", "memberships"]
+        fields = ["id", "email", "name", "time_zone", "language", "temperature_unit", "memberships"]
 
     @extend_schema_field(OwnMembershipSerializer(many=True))
     def get_memberships(self, user: User) -> list[dict[str, Any]]:
@@ -54,3 +54,4 @@ class MeChangeSerializer(serializers.Serializer[Any]):
     name = NameField(required=False, allow_blank=True, max_length=150)
     time_zone = ZoneField(required=False)
     language = serializers.ChoiceField(choices=[code for code, _ in settings.LANGUAGES], required=False)
+    temperature_unit = serializers.ChoiceField(choices=["c", "f"], required=False, help_text="°C or °F.")

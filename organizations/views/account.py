@@ -33,7 +33,7 @@ class Me(APIView):
 
     @extend_schema(request=MeChangeSerializer, responses=MeSerializer)
     def patch(self, request: Request) -> Response:
-        """Another name, time zone or language. The address changes at /_allauth/, where it is verified."""
+        """Another name, time zone, language or scale. The address changes at /_allauth/, where it is verified."""
         user = cast("User", request.user)
         wanted = MeChangeSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)

@@ -18,7 +18,7 @@ ME = "/api/v1/me/"
 def test_name_time_zone_and_language_can_be_changed() -> None:
     member = MembershipFactory(role=Role.STAFF)
     client = client_of(member.user)
-    wanted = {"name": "Zoë Chef", "time_zone": "Europe/Berlin", "language": "de"}
+    wanted = {"name": "Zoë Chef", "time_zone": "Europe/Berlin", "language": "de", "temperature_unit": "f"}
     answer = client.patch(ME, wanted, format="json")
     assert answer.status_code == 200
     assert {name: answer.json()[name] for name in wanted} == wanted
@@ -50,6 +50,7 @@ def test_the_name_may_be_taken_back() -> None:
         {"time_zone": "../../etc/passwd"},
         {"time_zone": ""},
         {"language": "klingon"},
+        {"temperature_unit": "k"},
         {"language": "x" * 10_000},
     ],
     ids=str,
