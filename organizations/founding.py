@@ -74,7 +74,7 @@ def _stored(*, slug: str, **fields: Any) -> Organization:
 def change(*, organization: Organization, slug: str | None = None, **fields: Any) -> Organization:
     """Rename it, move its address, its invoices or its clock. Links with the old slug lead to the new one.
 
-    `fields` are name, email and time_zone. Call inside a transaction. Raises SlugTaken.
+    `fields` are name, email, time_zone and acknowledgement_minutes. Call inside a transaction. Raises SlugTaken.
     """
     if slug is not None and slug != organization.slug:
         slugs.move(organization=organization, slug=slug)

@@ -39,6 +39,7 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
             "name",
             "timezone",
             "email",
+            "acknowledgement_minutes",
             "role",
             "sites",
             "permissions",
@@ -81,3 +82,9 @@ class OrganizationChangeSerializer(serializers.Serializer[Any]):
     slug = SlugField(required=False, help_text="Links with the old one lead to the new one.")
     timezone = ZoneField(source="time_zone", required=False)
     email = serializers.EmailField(required=False, allow_blank=True, max_length=254)
+    acknowledgement_minutes = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=7 * 24 * 60,
+        help_text="An acknowledged alert that lasts longer than this is open again; 0: never.",
+    )
