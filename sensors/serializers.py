@@ -11,7 +11,9 @@ from rest_framework import serializers
 from organizations.names import NameField, TextField, ZoneField
 from organizations.related import OwnedField, must_be_placed
 from sensors.conditions import Now, now_of
+from sensors.jurisdictions import Jurisdiction
 from sensors.models import Area, Gateway, Reading, Sensor, Site, Unit
+from sensors.opening_hours import OpeningHoursField
 
 
 class NamedSerializer(serializers.ModelSerializer[Any]):
@@ -26,10 +28,27 @@ class NamedSerializer(serializers.ModelSerializer[Any]):
 
 class SiteSerializer(NamedSerializer):
     timezone = ZoneField(default="UTC")
+    opening_hours = OpeningHoursField(required=False)
+    jurisdiction = serializers.ChoiceField(
+        choices=Jurisdiction.choices,
+        required=False,
+        allow_blank=True,
+        help_text="Whose legal limits apply; empty: FDA.",
+    )
 
     class Meta:
         model = Site
-        fields = ["id", "name", "timezone", "kind", "address", "created_at", "deleted_at"]
+        fields = [
+            "id",
+            "name",
+            "timezone",
+            "kind",
+            "address",
+            "opening_hours",
+            "jurisdiction",
+            "created_at",
+            "deleted_at",
+        ]
         read_only_fields = ["created_at", "deleted_at"]
 
 
@@ -46,6 +65,13 @@ class UnitSerializer(NamedSerializer):
     area = OwnedField(queryset=Area.objects.all())
     site = serializers.UUIDField(source="site_id", read_only=True)
     default_rules = serializers.BooleanField(default=True)
+    product_tau_s = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=86_400,
+        help_text="How slowly the product follows the air: its time constant in seconds. Null: that of its kind.",
+    )
     status = serializers.ChoiceField(choices=["ok", "warning", "critical", "no_data", "fault"], read_only=True)
     temperature = serializers.FloatField(read_only=True, allow_null=True)
     humidity = serializers.FloatField(read_only=True, allow_null=True)
@@ -61,6 +87,7 @@ class UnitSerializer(NamedSerializer):
             "kind",
             "note",
             "default_rules",
+            "product_tau_s",
             "status",
             "temperature",
             "humidity",
@@ -106,6 +133,12 @@ class SensorSerializer(NamedSerializer):
     id = serializers.UUIDField(source="public_id", read_only=True)
     unit = OwnedField(queryset=Unit.objects.all(), allow_null=True, required=False)
     site = serializers.UUIDField(source="site_id", read_only=True, allow_null=True)
+    gateway = OwnedField(
+        queryset=Gateway.objects.all(),
+        allow_null=True,
+        required=False,
+        help_text="Which gateway brings its readings; empty: the only one of its site.",
+    )
     channel = NameField(max_length=64, default="0")
     expected_interval_s = serializers.IntegerField(min_value=1, max_value=7 * 86_400, default=300)
     temperature = serializers.FloatField(read_only=True, allow_null=True)
@@ -120,6 +153,7 @@ class SensorSerializer(NamedSerializer):
             "name",
             "unit",
             "site",
+            "gateway",
             "model",
             "expected_interval_s",
             "status",
@@ -145,6 +179,12 @@ class SensorSerializer(NamedSerializer):
         """A probe keeps its channel."""
         if self.instance is not None and value != self.instance.channel:
             raise serializers.ValidationError("The channel can't be changed.")
+        return value
+
+    def validate_gateway(self, value: Gateway | None) -> Gateway | None:
+        """Its silence is told to the people of its site, so it has one."""
+        if value is not None and value.site_id is None:
+            raise serializers.ValidationError("This gateway is at no site yet. Place it first.", code="not_placed")
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

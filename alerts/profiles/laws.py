@@ -10,9 +10,10 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from alerts.models import Condition, Metric
+from sensors.jurisdictions import Jurisdiction as Chosen
 from sensors.models import UnitKind
 
-DEFAULT: Final = "us_food_code"
+DEFAULT: Final = Chosen.US_FOOD_CODE.value
 
 # FDA Food Code 2022, 3-501.19(B): food that was out of temperature for 4 hours is discarded. So no exception may keep
 # quiet for longer about a limit that the law sets.
@@ -57,7 +58,7 @@ _READ: Final = msgspec.toml.decode(Path(__file__).with_name("laws.toml").read_by
 _ALL: Final = {jurisdiction.key: jurisdiction for jurisdiction in _READ.jurisdiction}
 
 LIMITS: Final = _READ.limit
-# What a site may choose; the last one falls back to nothing and is nobody's law.
+# What a site may choose (sensors/jurisdictions.py); the last one falls back to nothing and is nobody's law.
 JURISDICTIONS: Final = {key: one.name for key, one in _ALL.items() if one.otherwise}
 
 
@@ -91,6 +92,11 @@ def beyond(terms: Terms, legal: Iterable[Limit]) -> Limit | None:
         return None
     numbers = [one for one in legal if one.condition == terms.condition and one.threshold is not None]
     return None if any(_keeps(terms, one) for one in numbers) else next(iter(numbers), None)
+
+
+def keeps(terms: Terms, limit: Limit) -> bool:
+    """Whether a rule on a temperature watches for the limit: at the limit or inside it, and within the law's time."""
+    return _measures_warmth(terms) and terms.condition == limit.condition and _keeps(terms, limit)
 
 
 def loosened(*, own: Terms, changed: Terms, legal: Iterable[Limit]) -> Limit | None:

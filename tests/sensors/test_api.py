@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -30,12 +31,12 @@ pytestmark = pytest.mark.django_db
 
 
 class Api(APIClient):
-    """The API of one organization, as its owner."""
+    """The API of one organization, as its owner or another member, perhaps restricted to some sites."""
 
-    def __init__(self, organization: Organization, role: str = "owner") -> None:
+    def __init__(self, organization: Organization, role: str = "owner", site_ids: list[UUID] | None = None) -> None:
         super().__init__()
         self.organization = organization
-        self.member = MembershipFactory(organization=organization, role=role)
+        self.member = MembershipFactory(organization=organization, role=role, site_ids=site_ids)
         self.credentials(HTTP_AUTHORIZATION=f"Bearer {token_of(self.member.user)}")
 
     def path(self, rest: str) -> str:
