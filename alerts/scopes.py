@@ -29,7 +29,7 @@ class Ranked(Protocol):
     @property
     def is_ceiling(self) -> bool: ...
     @property
-    def rank(self) -> Rank: ...
+    def rank(self) -> int: ...
 
 
 R = TypeVar("R", bound=Ranked)
@@ -51,8 +51,12 @@ _WHOSE: Final = {
     Rank.UNIT: "this unit",
 }
 CEILING: Final = "In force: a hard limit, which no other rule replaces."
-_IN_FORCE: Final = {rank: f"In force: the most specific rule, made for {whose}." for rank, whose in _WHOSE.items()}
-_REPLACED: Final = {rank: f"Not in force: replaced by a rule made for {whose}." for rank, whose in _WHOSE.items()}
+_IN_FORCE: Final[dict[int, str]] = {
+    rank: f"In force: the most specific rule, made for {whose}." for rank, whose in _WHOSE.items()
+}
+_REPLACED: Final[dict[int, str]] = {
+    rank: f"Not in force: replaced by a rule made for {whose}." for rank, whose in _WHOSE.items()
+}
 
 
 def rank(*, site: object = None, area: object = None, unit: object = None, unit_kind: object = None) -> Rank:
@@ -74,7 +78,7 @@ def choose(rules: Iterable[R]) -> list[Choice[R]]:
     disabled rules, and the default ones where the unit does without them.
     """
     rules = list(rules)
-    highest: dict[tuple[str, str, str], Rank] = {}
+    highest: dict[tuple[str, str, str], int] = {}
     for rule in rules:
         if not rule.is_ceiling:
             key = (rule.metric, rule.condition, rule.severity)
@@ -82,7 +86,7 @@ def choose(rules: Iterable[R]) -> list[Choice[R]]:
     return [_judge(rule, highest) for rule in rules]
 
 
-def _judge(rule: R, highest: dict[tuple[str, str, str], Rank]) -> Choice[R]:
+def _judge(rule: R, highest: dict[tuple[str, str, str], int]) -> Choice[R]:
     if rule.is_ceiling:
         return Choice(rule, True, CEILING)
     winner = highest[rule.metric, rule.condition, rule.severity]

@@ -12,7 +12,7 @@ from django.db import connection, models
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from alerts.models import Alert, AlertRule, Mute
+from alerts.models import Alert, AlertRule, Mute, RuleOverride
 from ingest.models import QuarantinedReading
 from notifications.models import ContactMethod, Notification
 from organizations import secrets
@@ -187,6 +187,19 @@ class RuleFactory(Rows):
     severity = "warning"
     delay_s = 1800
     hysteresis = 1.0
+
+
+class OverrideFactory(Rows):
+    class Meta:
+        model = RuleOverride
+
+    unit = factory.SubFactory(UnitFactory)
+    organization = factory.SelfAttribute("unit.organization")
+    rule = factory.SubFactory(RuleFactory, organization=factory.SelfAttribute("..organization"))
+    threshold = 4.0
+    reason = "The new compressor comes on Friday."
+    created_at = NOON
+    expires_at = NOON + timedelta(days=7)
 
 
 class AlertFactory(Rows):

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection, models
 from django.utils import timezone
 
-from alerts.models import Alert, AlertEvent, Mute, RuleState
+from alerts.models import Alert, AlertEvent, Mute, RuleOverride, RuleState
 from freshtrack.celery import app
 from organizations import founding, purging, slugs
 from organizations.models import (
@@ -56,6 +56,8 @@ def filled(**fields: Any) -> Organization:
         alert.parent = alert
         alert.save(update_fields=["muted_by", "parent"])
         AlertEvent.objects.create(**rows, alert=alert, event="opened", at=NOON)
+        override = {"rule": alert.rule, "unit": alert.unit, "threshold": 4.0, "reason": "Stock-taking"}
+        RuleOverride.objects.create(**rows, **override, expires_at=timezone.now() + timedelta(days=1))
         RuleState.objects.create(**rows, rule=alert.rule, unit=alert.unit, cause_key=f"{alert.pk}", state={})
     return organization
 

@@ -33,6 +33,7 @@ from tests.factories import (
     MuteFactory,
     NotificationFactory,
     OrganizationFactory,
+    OverrideFactory,
     QuarantinedReadingFactory,
     RuleFactory,
     SensorFactory,
@@ -103,6 +104,7 @@ def _furnish(site: Site) -> dict[type[models.Model], models.Model]:
         change = Change.objects.get(entity="site", entity_id=str(site.pk))
     gateway = GatewayFactory(site=site)
     mute = MuteFactory(organization=site.organization, site=site)
+    override = OverrideFactory(unit=unit, rule=rule)
     notification = NotificationFactory(organization=site.organization, site_id=site.pk)
     refused = QuarantinedReadingFactory(organization=site.organization, site_id=site.pk)
     measured = [reading, hour, day]
@@ -119,6 +121,7 @@ def _furnish(site: Site) -> dict[type[models.Model], models.Model]:
         change,
         gateway,
         mute,
+        override,
         notification,
         refused,
     ]

@@ -19,6 +19,7 @@ from tests.factories import (
     MuteFactory,
     NotificationFactory,
     OrganizationFactory,
+    OverrideFactory,
     QuarantinedReadingFactory,
     RuleFactory,
     SensorFactory,
@@ -100,6 +101,13 @@ def _of_a_site(organization: Organization, *, mark: str) -> Ids:
         reason=f"{mark} is cleaned",
         ends_at=datetime.now(UTC) + timedelta(hours=1),
     )
+    override = OverrideFactory(
+        unit=unit,
+        rule=RuleFactory(organization=organization, unit=unit, name=f"{mark} overridden rule"),
+        reason=f"{mark} reason",
+        owner=None,
+        expires_at=datetime.now(UTC) + timedelta(days=7),
+    )
     colleague = MembershipFactory(
         organization=organization, role=Role.STAFF, site_ids=[site.pk], user__name=f"{mark} colleague"
     )
@@ -126,6 +134,7 @@ def _of_a_site(organization: Organization, *, mark: str) -> Ids:
         "sensors": str(sensor.public_id),
         "serial": sensor.serial,
         "alert-rules": str(rule.pk),
+        "rule-overrides": str(override.pk),
         "alerts": str(alert.pk),
         "resolved alert": str(over.pk),
         "mutes": str(mute.pk),
@@ -165,6 +174,12 @@ def _rule(ids: Ids) -> dict[str, Any]:
 # The same each time: what differs between two bodies is what they are about.
 _SOON: Final = (datetime.now(UTC) + timedelta(hours=5)).isoformat()
 
+
+def _override(ids: Ids) -> dict[str, Any]:
+    terms = {"threshold": 4.5, "reason": "Stock-taking", "expires_at": _SOON}
+    return {**terms, "rule": ids["alert-rules"], "unit": ids["units"]}
+
+
 # For each way to write a body that is valid: only then does a call say whether its role may. `ids` are those of the
 # place that it is about.
 BODIES: Final[dict[str, Callable[[Ids], dict[str, Any]]]] = {
@@ -202,6 +217,7 @@ BODIES: Final[dict[str, Callable[[Ids], dict[str, Any]]]] = {
     "post alert-rules/": _rule,
     "put alert-rules/{pk}/": _rule,
     "patch alert-rules/{pk}/": lambda ids: {"scope": {"area": ids["areas"]}},
+    "post rule-overrides/": _override,
     "post alert-rules/preview/": lambda ids: {"rule": _rule(ids)},
     "post alerts/{pk}/acknowledge/": lambda ids: {"note": "On my way"},
     "post alerts/{pk}/resolve/": lambda ids: {"corrective_action": "Closed the door"},

@@ -1,0 +1,39 @@
+"""A rule in words: what it compares with, and how long it waits. °C. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from alerts import words
+from alerts.models import AlertRule, Condition, Metric
+
+_MEASURES: Final = {
+    Metric.TEMPERATURE.value: "°C",
+    Metric.PRODUCT_TEMPERATURE.value: "°C",
+    Metric.HUMIDITY.value: "% RH",
+    Metric.BATTERY.value: "%",
+    Metric.SIGNAL.value: "dBm",
+}
+
+
+def name(rule: AlertRule) -> str:
+    """What it is called, in quotes, or what it watches."""
+    if rule.name:
+        return f"“{rule.name}”"
+    return f"{rule.get_metric_display()} {rule.get_condition_display().lower()}"
+
+
+def measured(metric: str, condition: str, value: float) -> str:
+    """A limit with its unit of measure: 5.0 °C. Of a rate by the hour."""
+    by_the_hour = " per hour" if condition == Condition.RATE_ABOVE else ""
+    return f"{value:.1f} {_MEASURES.get(metric, '')}".rstrip() + by_the_hour
+
+
+def terms(metric: str, condition: str, threshold: float | None, delay_s: float) -> str:
+    """The limit and the delay: "above 5.0 °C for 30 min"; of silence the delay alone."""
+    delay = f"for {words.lasting(timedelta(seconds=delay_s))}" if delay_s else "at once"
+    if threshold is None:
+        return delay
+    direction = "faster than" if condition == Condition.RATE_ABOVE else condition
+    return f"{direction} {measured(metric, condition, threshold)} {delay}"
