@@ -9,10 +9,8 @@ import pytest
 
 from alerts import lifecycle
 from alerts.evaluation import State
-from alerts.models import Alert, AlertRule, RuleState
-from alerts.profiles import PROFILES, lay_default_rules
+from alerts.models import Alert, RuleState
 from alerts.states import decode, encode
-from sensors.models import UnitKind
 from tests.factories import NOON, AlertFactory, OrganizationFactory, UnitFactory, as_system, fresh
 from tests.sensors.test_api import Api
 
@@ -90,19 +88,6 @@ class TestRules:
         api.write(f"alert-rules/{alert.rule_id}/", status=204, method="delete")
         assert api.read("alert-rules/")["results"] == []
         assert api.read(f"alerts/{alert.pk}/")["rule"] == str(alert.rule_id)
-
-    def test_each_kind_but_rooms_others_and_curves_has_default_rules_with_their_source(self) -> None:
-        organization = OrganizationFactory()
-        with as_system():
-            made = lay_default_rules(organization=organization)
-            assert lay_default_rules(organization=organization) == []
-            rules = list(AlertRule.objects.for_organization(organization))
-        assert len(made) == len(rules) == sum(len(profile.rules) for profile in PROFILES.values())
-        without = set(UnitKind.values) - {rule.unit_kind for rule in rules}
-        assert without == {"room", "other", "blast_chiller"}
-        assert all(rule.source and rule.is_default for rule in rules)
-        for kind in {rule.unit_kind for rule in rules}:
-            assert {"warning", "critical"} == {rule.severity for rule in rules if rule.unit_kind == kind}
 
 
 class TestAlerts:

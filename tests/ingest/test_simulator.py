@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.evaluation import Opened, Point, State, Terms, Transition, evaluate
+from alerts.evaluation import Opened, Point, State, Terms, Transition, evaluate, product
 from alerts.models import Condition, Metric, Severity
-from alerts.profiles import PROFILES
+from alerts.profiles import PROFILES, product_tau_s
 from ingest.posting import Reading
 from ingest.simulator.cabinets import CABINETS, COUNTER_FRIDGE, WALK_IN_COOLER, Cabinet
 from ingest.simulator.model import Excursion, Sample, Span, Unit, poisson, stream
@@ -336,14 +336,19 @@ def verdicts(plan: DemoUnit, readings: list[Reading]) -> list[tuple[str, Transit
         if (r.sensor, r.channel) in channels and r.temperature is not None and r.temperature > -100
     ]
     profile = PROFILES[UnitKind(plan.kind)]
+    seen = {
+        Metric.TEMPERATURE: points,
+        Metric.PRODUCT_TEMPERATURE: product(points, product_tau_s(plan.kind)),
+    }
     terms = [
-        (rule.name, Terms(rule.condition.value, rule.threshold, rule.delay_s, profile.hysteresis, 0))
+        (rule.name, seen[rule.metric], Terms(rule.condition.value, rule.threshold, rule.delay_s, profile.hysteresis, 0))
         for rule in profile.rules
+        if rule.threshold is not None  # silence is nothing that readings tell
     ] + [
-        (rule.name, Terms(rule.condition, rule.threshold, rule.delay_s, rule.hysteresis, rule.clear_delay_s))
+        (rule.name, points, Terms(rule.condition, rule.threshold, rule.delay_s, rule.hysteresis, rule.clear_delay_s))
         for rule in plan.rules
     ]
-    return [(name, transition) for name, term in terms for transition in evaluate(term, State(), points)[1]]
+    return [(name, transition) for name, what, term in terms for transition in evaluate(term, State(), what)[1]]
 
 
 SITES = [site for organization in ORGANIZATIONS for site in organization.sites]

@@ -16,7 +16,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from alerts.models import AlertRule
-from alerts.profiles import PROFILES
+from alerts.profiles import EVERYWHERE, PROFILES
 from ingest import authentication
 from organizations import founding, secrets, slugs
 from organizations.models import Change, FormerSlug, Membership, Organization, Role, User
@@ -74,7 +74,7 @@ class TestFounding:
         assert answer.status_code == 201
         assert set(made) == {
             *("id", "slug", "name", "timezone", "email", "role", "sites", "permissions"),
-            *("created_at", "deleted_at", "purge_at"),
+            *("acknowledgement_minutes", "created_at", "deleted_at", "purge_at"),
         }
         assert (made["slug"], made["name"], made["timezone"]) == ("blue-fish-ltd", "Blue Fish Ltd", "Europe/Berlin")
         assert (made["role"], made["sites"], made["email"]) == ("owner", None, founder.email)
@@ -87,8 +87,9 @@ class TestFounding:
         slug = found(founder).json()["slug"]
         with as_system():
             rules = AlertRule.objects.filter(organization__slug=slug)
-            assert rules.count() == sum(len(profile.rules) for profile in PROFILES.values())
-            assert set(rules.values_list("unit_kind", flat=True)) == set(PROFILES)
+            of_kinds = sum(len(profile.rules) for profile in PROFILES.values())
+            assert rules.count() == of_kinds + len(EVERYWHERE)
+            assert set(rules.values_list("unit_kind", flat=True)) == {*PROFILES, ""}
 
     def test_the_change_log_says_who_founded_it(self, founder: User) -> None:
         found(founder)
