@@ -38,6 +38,7 @@ class Scan:
         # Seconds counted since the first row; of a stretch the difference of two of its rows counts.
         self._breach_s, self._clear_s = np.cumsum(counted * both_watched), np.cumsum(counted)
         self._breaches = self._enough(*self._watched_breaches(), self._breach_s, terms.delay_s)
+        self._first_rows: dict[int, int] = {}  # of each sensor, once it is asked for
         self._clearings = self._enough(*_stretches(self._cleared), self._clear_s, terms.clear_delay_s)
 
     def incidents(self, begin: int = 0) -> Iterator[Incident]:
@@ -136,10 +137,10 @@ class Scan:
             for sensor, place in newest.items()
             if seen.value[place] == self._value[row] and seen.at[row] - seen.at[place] <= seen.gap_s[place]
         ]
-        return min(worst, key=self._first_row)
-
-    def _first_row(self, sensor: int) -> int:
-        return int(np.argmax(self._seen.sensor == sensor))
+        if not self._first_rows:
+            sensors, rows = np.unique(seen.sensor, return_index=True)
+            self._first_rows = dict(zip(sensors.tolist(), rows.tolist(), strict=True))
+        return min(worst, key=self._first_rows.__getitem__)
 
     def _reached(self, seconds: Floats, first: int, end: int, needed_s: float) -> int:
         """The first row of a stretch at which so much may be counted."""
@@ -158,22 +159,36 @@ def _worst(terms: Terms, seen: Track) -> Floats:
 
     Sensors that were always clear can't be it; of rows that are clear the value is only known to be clear.
     """
-    value = seen.value
-    beyond = (
-        value > terms.threshold - terms.hysteresis
-        if terms.condition == "above"
-        else (value < terms.threshold + terms.hysteresis)
-    )
-    sensors = np.unique(seen.sensor)
-    if len(sensors) < 2:
-        return value
-    worst, rows = value.copy(), np.arange(seen.rows)
-    pick = np.maximum if terms.condition == "above" else np.minimum
+    above = terms.condition == "above"
+    limit = terms.threshold - terms.hysteresis if above else terms.threshold + terms.hysteresis
+    beyond = seen.value > limit if above else seen.value < limit
+    worst = seen.value
     for sensor in np.unique(seen.sensor[beyond]).tolist():
-        newest = np.maximum.accumulate(np.where(seen.sensor == sensor, rows, -1))
-        fresh = (newest >= 0) & (seen.at - seen.at[newest] <= seen.gap_s[newest])
-        pick(worst, value[newest], out=worst, where=fresh)
+        mine = np.flatnonzero(seen.sensor == sensor)
+        if len(mine) == seen.rows:
+            break
+        lasting = _lasting(seen, mine, -np.inf if above else np.inf)
+        worst = np.maximum(worst, lasting) if above else np.minimum(worst, lasting)
     return worst
+
+
+def _lasting(seen: Track, mine: Integers, nothing: float) -> Floats:
+    """At each row of the unit the newest value of one sensor; `nothing` before its first and after too long a silence.
+
+    `mine` are the sensor's rows.
+    """
+    following = np.append(mine[1:], seen.rows)
+    until = seen.at[mine] + seen.gap_s[mine]
+    surely, perhaps = (np.searchsorted(seen.at, until + slack, side="right") for slack in (-_SLACK_S, _SLACK_S))
+    ends = np.minimum(surely, following)
+    # As evaluation compares: the difference of two floats, not their sum.
+    for place in np.flatnonzero((surely < perhaps) & (surely < following)).tolist():
+        row = mine[place]
+        near = seen.at[surely[place] : perhaps[place]] - seen.at[row] <= seen.gap_s[row]
+        ends[place] = min(surely[place] + int(near.sum()), following[place])
+    lengths = np.column_stack([ends - mine, following - ends]).ravel()
+    values = np.column_stack([seen.value[mine], np.full(len(mine), nothing)]).ravel()
+    return np.concatenate([np.full(mine[0], nothing), np.repeat(values, lengths)])
 
 
 def _stretches(mask: Mask) -> tuple[Integers, Integers]:
