@@ -28,6 +28,14 @@ export function temperature(celsius: number | null | undefined, scale: Scale): s
   return celsius == null ? '–' : `${temperatureNumber(celsius, scale)}${NARROW_SPACE}°${scale}`
 }
 
+/** The Celsius of a number in the reader's scale: 41 °F is 5 °C, and no digit more. */
+export const fromScale = (shown: number, scale: Scale): number => (scale === 'F' ? ((shown - 32) * 5) / 9 : shown)
+
+/** "1.0 °C": a difference of temperatures, which has no freezing point to be moved by. */
+export function temperatureDifference(celsius: number, scale: Scale): string {
+  return `${signed(scale === 'F' ? celsius * 1.8 : celsius, 1)}${NARROW_SPACE}°${scale}`
+}
+
 export function percent(value: number | null | undefined): string {
   return value == null ? '–' : `${Math.round(value)}${NARROW_SPACE}%`
 }
@@ -98,6 +106,15 @@ export function zoneNote(zone: string, at: number): string | null {
   return there && there !== name(undefined) ? there : null
 }
 
+/** Whose clock is shown: "times of New York (GMT−5)". */
+export function clockWords(zone: string | undefined, at: number): string | null {
+  if (!zone) return null
+  const note = zoneNote(zone, at)
+  return note ? `times of ${placeOf(zone)} (${note.replace('-', '\u2212')})` : `times of ${placeOf(zone)}`
+}
+
+const placeOf = (zone: string): string => (zone.split('/').at(-1) ?? zone).replaceAll('_', ' ')
+
 const UNIT_KINDS: Record<UnitKind, string> = {
   walk_in_cooler: 'Walk-in cooler',
   reach_in_fridge: 'Reach-in fridge',
@@ -121,3 +138,7 @@ const UNIT_KINDS: Record<UnitKind, string> = {
 
 /** What a unit is: "Walk-in cooler". */
 export const unitKind = (unit: Unit): string => UNIT_KINDS[unit.kind ?? 'other']
+
+/** What a kind of unit is called. */
+export const kindName = (kind: UnitKind): string => UNIT_KINDS[kind]
+export const KIND_NAMES = Object.keys(UNIT_KINDS) as UnitKind[]

@@ -1,33 +1,22 @@
 /** A small backend for tests, spoken to over HTTP and a WebSocket as the real one is. */
 
 import { HttpResponse, http, ws } from 'msw'
-import type {
-  Alert,
-  AlertEvent,
-  AlertRule,
-  Area,
-  Me,
-  Readings,
-  Sensor,
-  Site,
-  Statistics,
-  Unit,
-} from '@/shared/api/types'
+import type { Alert, AlertEvent, Area, Me, Readings, Sensor, Site, Statistics, Unit } from '@/shared/api/types'
 import type { LiveMessage } from '@/shared/live'
 import { type AccountBackend, accountHandlers, noAccounts } from './accounts'
+import { type AlertingBackend, alertingHandlers, noAlerting } from './alerting'
 import { HERE, ORG, page, problem } from './answers'
 import { aMe, anArea, aSite, aUnit } from './make'
 import { noOrganizations, type OrganizationBackend, organizationHandlers } from './organization'
 import { noQuarantine, type QuarantineBackend, quarantineHandlers } from './quarantine'
 import { server } from './server'
 
-export interface Backend extends OrganizationBackend, AccountBackend, QuarantineBackend {
+export interface Backend extends OrganizationBackend, AccountBackend, QuarantineBackend, AlertingBackend {
   me: Me | null
   sites: Site[]
   areas: Area[]
   units: Unit[]
   sensors: Sensor[]
-  rules: AlertRule[]
   alerts: Alert[]
   events: AlertEvent[]
   readings: Readings
@@ -62,12 +51,12 @@ export function startBackend(changes: Partial<Backend> = {}): Backend {
     areas: [area],
     units: [aUnit(area)],
     sensors: [],
-    rules: [],
     alerts: [],
     events: [],
     ...noOrganizations(),
     ...noAccounts(),
     ...noQuarantine(),
+    ...noAlerting(),
     readings: { resolution: 'raw', merged: 1, results: [] } as unknown as Readings,
     readingsOf: {},
     statistics: null,
@@ -90,7 +79,7 @@ export function startBackend(changes: Partial<Backend> = {}): Backend {
   server.use(
     ...accountHandlers(backend),
     ...readHandlers(backend),
-    ...moveHandlers(backend),
+    ...alertingHandlers(backend),
     ...organizationHandlers(backend),
     ...quarantineHandlers(backend),
     live(backend, open),
@@ -112,7 +101,6 @@ function readHandlers(backend: Backend) {
     list('areas', () => backend.areas),
     list('units', () => backend.units),
     list('sensors', () => backend.sensors, ['unit']),
-    list('alert-rules', () => backend.rules),
     list('alerts', () => backend.alerts, ['status', 'severity', 'site', 'unit']),
     http.get(`${ORG}/alerts/:id/events/`, ({ request }) => page(request, backend.events, [])),
     http.get(`${ORG}/alerts/:id/`, ({ params }) => {
@@ -128,24 +116,6 @@ function readHandlers(backend: Backend) {
       if (request.headers.get('Accept') === 'text/csv') return backend.file(request)
       return HttpResponse.json(backend.readingsOf[String(params.id)] ?? backend.readings)
     }),
-  ]
-}
-
-function moveHandlers(backend: Backend) {
-  const move = (name: 'acknowledge' | 'resolve', change: Partial<Alert>) =>
-    http.post(`${ORG}/alerts/:id/${name}/`, async ({ params, request }) => {
-      backend.posted[name] = await request.json()
-      const before = backend.alerts.find(({ id }) => id === params.id)
-      if (!before) return problem(404, 'not_found', 'No such alert.')
-      if (before.status === 'resolved') return problem(409, 'illegal_transition', 'This alert is already resolved.')
-      const alert = { ...before, ...change }
-      backend.alerts = backend.alerts.map((each) => (each === before ? alert : each))
-      return HttpResponse.json(alert)
-    })
-  const now = new Date().toISOString()
-  return [
-    move('acknowledge', { status: 'acknowledged', acknowledged_at: now }),
-    move('resolve', { status: 'resolved', resolved_at: now }),
   ]
 }
 

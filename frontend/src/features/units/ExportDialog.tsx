@@ -6,6 +6,7 @@ import type { Unit } from '@/shared/api/types'
 import { useMember } from '@/shared/member'
 import { Dialog, Refusal, Words } from '@/shared/ui/Dialog'
 import { StatusMark } from '@/shared/ui/StatusBadge'
+import { momentOfText, wallText } from '@/shared/zone'
 import { amount, sizeWords } from './chartWords'
 import classes from './ExportDialog.module.css'
 import { expectedBytes, expectedRows, FORMATS, type Format, fileName, readingsAddress, type Wanted } from './exporting'
@@ -14,7 +15,6 @@ import { StretchFields, wrongWith } from './RangeControls'
 import { PRESET_NAMES, type Preset, presetWords, type Resolution, type Stretch, stretchOf } from './range'
 import { BrokenOff, handOver, type Progress, save, type Way, wayFor } from './saving'
 import { onGrid, statisticsQuery } from './statistics'
-import { momentOfText, wallText } from './zone'
 
 interface Props {
   unit: Unit

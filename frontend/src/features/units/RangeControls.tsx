@@ -11,7 +11,8 @@ import {
   IconTable,
   IconUndo,
 } from '@/shared/ui/icons'
-import { clockWords } from './chartWords'
+import { clockWords } from '@/shared/units'
+import { momentOfText, wallText } from '@/shared/zone'
 import classes from './RangeControls.module.css'
 import {
   bounded,
@@ -25,7 +26,6 @@ import {
   type View,
   zoomed,
 } from './range'
-import { momentOfText, wallText } from './zone'
 
 interface PresetProps {
   view: View

@@ -1,10 +1,10 @@
 /** What a chart shows, in words: moments of buckets, exact values, stretches of time. */
 
 import type { Scale } from '@/shared/preferences'
-import { inScale, LOCALE, temperature, zoneNote } from '@/shared/units'
+import { inScale, LOCALE, temperature } from '@/shared/units'
+import { DAY, HOUR } from '@/shared/zone'
 import { type Grain, PRESETS, type Stretch, type View } from './range'
 import type { Measure } from './series'
-import { DAY, HOUR } from './zone'
 
 const THIN = '\u202f'
 
@@ -51,15 +51,6 @@ export function viewWords(view: View, stretch: Stretch, zone: string | undefined
   if (!('preset' in view)) return stretchWords(stretch, zone)
   return view.preset === 'all' ? PRESETS.all.words : `Last ${PRESETS[view.preset].words}`
 }
-
-/** Whose clock is shown: "times of New York (GMT−5)". */
-export function clockWords(zone: string | undefined, at: number): string | null {
-  if (!zone) return null
-  const note = zoneNote(zone, at)
-  return note ? `times of ${placeOf(zone)} (${note.replace('-', '\u2212')})` : `times of ${placeOf(zone)}`
-}
-
-const placeOf = (zone: string): string => (zone.split('/').at(-1) ?? zone).replaceAll('_', ' ')
 
 /** To the hundredth of a degree, as it is kept, and the tenth of a per cent. `value` is in °C or %. */
 export function exactly(value: number, measure: Measure, scale: Scale): string {

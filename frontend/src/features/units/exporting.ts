@@ -1,7 +1,7 @@
 /** What a file of readings will be: its address, name and size. Pure functions. */
 
+import { DAY, HOUR, wallText } from '@/shared/zone'
 import type { Resolution, Stretch } from './range'
-import { DAY, HOUR, wallText } from './zone'
 
 export type Format = 'csv' | 'parquet'
 

@@ -1,6 +1,6 @@
 /** Which stretch of time a chart shows, how one moves and zooms in it, and how finely it is asked for. Pure functions. */
 
-import { DAY, HOUR } from './zone'
+import { DAY, HOUR } from '@/shared/zone'
 
 export type Preset = '1h' | '24h' | '7d' | '30d' | '90d' | '1y' | 'all'
 

@@ -2,8 +2,8 @@
 
 import type { Readings } from '@/shared/api/types'
 import type { LiveReading } from '@/shared/live'
+import { DAY, HOUR, startOf } from '@/shared/zone'
 import type { Grain, Stretch } from './range'
-import { DAY, HOUR, startOf } from './zone'
 
 export interface Point {
   /** Milliseconds; of a bucket its start. */

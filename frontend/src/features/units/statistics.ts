@@ -3,8 +3,8 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { answer, api } from '@/shared/api/client'
 import type { Statistics } from '@/shared/api/types'
+import { DAY } from '@/shared/zone'
 import type { Stretch } from './range'
-import { DAY } from './zone'
 
 interface Bounds {
   low?: number

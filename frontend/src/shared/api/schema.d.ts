@@ -196,6 +196,28 @@ export interface paths {
         patch: operations["orgs_alert_rules_partial_update"];
         trace?: never;
     };
+    "/api/v1/orgs/{organization}/alert-rules/preview/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Run a rule over up to 100 days of the units that its scope holds, without storing it.
+         *
+         *     The answer has what it would have opened beside the alerts of the same kind that there were. It is run alone:
+         *     what mutes, overrides, more specific rules and people would have changed is left out.
+         */
+        post: operations["orgs_alert_rules_preview_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/orgs/{organization}/alerts/": {
         parameters: {
             query?: never;
@@ -239,8 +261,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Take charge. Again: 200; after it was resolved: 409. */
+        /** @description Take charge. Again: 200; after it was resolved: 409. If it lasts too long it is open and told again. */
         post: operations["orgs_alerts_acknowledge_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/alerts/{id}/assign/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Make it somebody's who works here and may see the site, or nobody's. After it was resolved: 409. */
+        post: operations["orgs_alerts_assign_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -256,7 +295,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Add a remark to the timeline. */
+        /** @description Add a remark to the timeline, for good. */
         post: operations["orgs_alerts_comment_create"];
         delete?: never;
         options?: never;
@@ -281,6 +320,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/orgs/{organization}/alerts/{id}/reopen/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Say that it isn't over, and why. 409 unless it is resolved and its cause has no other open alert. */
+        post: operations["orgs_alerts_reopen_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/orgs/{organization}/alerts/{id}/resolve/": {
         parameters: {
             query?: never;
@@ -292,6 +348,23 @@ export interface paths {
         put?: never;
         /** @description Close it and say what was done. */
         post: operations["orgs_alerts_resolve_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/alerts/{id}/snooze/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Quiet until a time, at most seven days ahead; then it is open and told again. After it was resolved: 409. */
+        post: operations["orgs_alerts_snooze_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -653,6 +726,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/orgs/{organization}/mutes/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description When nobody is told, and how many alerts that kept quiet. They always end. */
+        get: operations["orgs_mutes_list"];
+        put?: never;
+        /** @description When nobody is told, and how many alerts that kept quiet. They always end. */
+        post: operations["orgs_mutes_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/mutes/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description When nobody is told, and how many alerts that kept quiet. They always end. */
+        get: operations["orgs_mutes_retrieve"];
+        put?: never;
+        post?: never;
+        /** @description When nobody is told, and how many alerts that kept quiet. They always end. */
+        delete: operations["orgs_mutes_destroy"];
+        options?: never;
+        head?: never;
+        /** @description Another end or reason. What it keeps quiet is told at the new end. 409 once it is over. */
+        patch: operations["orgs_mutes_partial_update"];
+        trace?: never;
+    };
     "/api/v1/orgs/{organization}/notifications/": {
         parameters: {
             query?: never;
@@ -818,6 +928,42 @@ export interface paths {
         /** @description As it was. Repeatable. */
         post: operations["orgs_restore_create"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/rule-overrides/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Exceptions from rules for single units, newest first. Ended ones stay in the list. */
+        get: operations["orgs_rule_overrides_list"];
+        put?: never;
+        /** @description Let one unit have another limit or delay for a time. Beyond the legal limit: 400 `beyond_legal_limit`. */
+        post: operations["orgs_rule_overrides_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/rule-overrides/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Exceptions from rules for single units, newest first. Ended ones stay in the list. */
+        get: operations["orgs_rule_overrides_retrieve"];
+        put?: never;
+        post?: never;
+        /** @description End it now. The row stays for the record; twice is the same as once. */
+        delete: operations["orgs_rule_overrides_destroy"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1022,6 +1168,40 @@ export interface paths {
         patch: operations["orgs_units_partial_update"];
         trace?: never;
     };
+    "/api/v1/orgs/{organization}/units/{id}/labels/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Recognised defrosts and open doors. They explain; no alert is decided by them. */
+        get: operations["orgs_units_labels_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/units/{id}/product-temperature/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How warm the food was by estimate, made from the readings of each sensor as they are stored now. */
+        get: operations["orgs_units_product_temperature_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/orgs/{organization}/units/{id}/readings/": {
         parameters: {
             query?: never;
@@ -1067,6 +1247,44 @@ export interface paths {
         put?: never;
         /** @description Bring a deleted one back. */
         post: operations["orgs_units_restore_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/units/{id}/rules/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Its legal limits, each rule with why it is in force or isn't, and where it is away from its profile. */
+        get: operations["orgs_units_rules_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/units/{id}/why/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description For each rule that could concern the unit: did it open an alert, and why, from what is stored now.
+         *
+         *     The last hours before the moment are judged again, so late readings count as if they had come in time.
+         */
+        get: operations["orgs_units_why_retrieve"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1119,11 +1337,18 @@ export interface components {
             /** Format: uuid */
             readonly sensor: string | null;
             /** Format: uuid */
+            readonly gateway: string | null;
+            /** Format: uuid */
             readonly rule: string | null;
             /** @description As it was called when the alert opened. */
             readonly rule_name: string;
+            /**
+             * Format: uuid
+             * @description What it is a part of: the silence of its gateway, or the first of a flapping cause.
+             */
+            readonly parent: string | null;
             readonly kind: string;
-            readonly condition: components["schemas"]["ConditionEnum"];
+            readonly condition: components["schemas"]["Condition6f5Enum"];
             readonly severity: components["schemas"]["SeverityEnum"];
             readonly status: components["schemas"]["AlertStatusEnum"];
             /**
@@ -1141,6 +1366,11 @@ export interface components {
              * @description Server time, when it was found late.
              */
             readonly found_at: string | null;
+            /**
+             * Format: date-time
+             * @description Server time, when readings that came later showed that it never was. It stays.
+             */
+            readonly contradicted_at: string | null;
             /** Format: date-time */
             readonly acknowledged_at: string | null;
             /** Format: uuid */
@@ -1149,6 +1379,19 @@ export interface components {
             readonly resolved_at: string | null;
             /** Format: uuid */
             readonly resolved_by: string | null;
+            /**
+             * Format: date-time
+             * @description Quiet until then, and then told again.
+             */
+            readonly snoozed_until: string | null;
+            /**
+             * Format: uuid
+             * @description What kept it quiet.
+             */
+            readonly muted_by: string | null;
+            /** Format: uuid */
+            readonly assigned_to: string | null;
+            readonly assigned_to_name: string;
             /**
              * Format: double
              * @description When it opened.
@@ -1165,6 +1408,8 @@ export interface components {
             readonly cause: string;
             readonly disposition: string;
             readonly amount: string;
+            /** @description Why it opened: the terms and the time counted. */
+            readonly facts: unknown;
         };
         AlertEvent: {
             /** Format: uuid */
@@ -1179,17 +1424,31 @@ export interface components {
             readonly by: string | null;
             /** @description Who, in words; empty for what readings did. */
             readonly by_name: string;
+            readonly channel: components["schemas"]["AlertEventChannelEnum"];
             readonly note: string;
         };
+        /**
+         * @description * `readings` - Readings
+         *     * `clock` - The clock
+         *     * `web` - Web app
+         *     * `api` - API
+         *     * `live` - Live screen
+         *     * `email` - E-mail
+         *     * `sms` - Text message
+         *     * `voice` - Phone
+         *     * `push` - Push message
+         * @enum {string}
+         */
+        AlertEventChannelEnum: "readings" | "clock" | "web" | "api" | "live" | "email" | "sms" | "voice" | "push";
         AlertRule: {
             /** Format: uuid */
             readonly id: string;
             name: string;
-            metric: components["schemas"]["MetricEnum"];
-            condition: components["schemas"]["ConditionEnum"];
+            metric: components["schemas"]["Metric1e5Enum"];
+            condition: components["schemas"]["Condition6f5Enum"];
             /**
              * Format: double
-             * @description °C, % or dBm.
+             * @description °C, % or dBm; of `rate_above` per hour.
              */
             threshold: number | null;
             severity: components["schemas"]["SeverityEnum"];
@@ -1198,21 +1457,35 @@ export interface components {
             hysteresis: number;
             clear_delay_s: number;
             enabled: boolean;
+            /**
+             * @description When it watches; opening hours are the site's.
+             *
+             *     * `always` - Always
+             *     * `opening_hours` - In opening hours
+             */
+            schedule: components["schemas"]["ScheduleEnum"];
             scope: components["schemas"]["Scope"];
+            /** @description A hard limit: no more specific rule replaces it, nothing masks it. */
+            readonly is_ceiling: boolean;
             /** @description Of the kind's profile; Unit.default_rules switches it off. */
             readonly is_default: boolean;
             /** @description Where a default's numbers come from. */
             readonly source: string;
             /** Format: date-time */
             readonly created_at: string;
+            /**
+             * Format: date-time
+             * @description When what it says last changed.
+             */
+            readonly changed_at: string;
         };
         AlertRuleRequest: {
             name?: string;
-            metric: components["schemas"]["MetricEnum"];
-            condition: components["schemas"]["ConditionEnum"];
+            metric: components["schemas"]["Metric1e5Enum"];
+            condition: components["schemas"]["Condition6f5Enum"];
             /**
              * Format: double
-             * @description °C, % or dBm.
+             * @description °C, % or dBm; of `rate_above` per hour.
              */
             threshold?: number | null;
             severity: components["schemas"]["SeverityEnum"];
@@ -1221,6 +1494,13 @@ export interface components {
             hysteresis?: number;
             clear_delay_s?: number;
             enabled?: boolean;
+            /**
+             * @description When it watches; opening hours are the site's.
+             *
+             *     * `always` - Always
+             *     * `opening_hours` - In opening hours
+             */
+            schedule?: components["schemas"]["ScheduleEnum"];
             scope?: components["schemas"]["ScopeRequest"];
         };
         /**
@@ -1264,6 +1544,13 @@ export interface components {
             /** Format: uuid */
             site: string;
             name: string;
+        };
+        /** @description `null` takes it from whoever has it. */
+        AssignRequest: {
+            /** @default  */
+            note: string;
+            /** Format: uuid */
+            user: string | null;
         };
         AuditEvent: {
             id: string;
@@ -1362,7 +1649,7 @@ export interface components {
          *     * `fault` - Sensor fault
          * @enum {string}
          */
-        ConditionEnum: "above" | "below" | "no_data" | "rate_above" | "door_open_for" | "fault";
+        Condition6f5Enum: "above" | "below" | "no_data" | "rate_above" | "door_open_for" | "fault";
         /**
          * @description * `email` - E-mail
          *     * `sms` - SMS
@@ -1394,6 +1681,18 @@ export interface components {
             /** @description Why. It is kept in the audit trail. */
             note?: string;
         };
+        /** @description How warm the food was by estimate, when its sensor reported. */
+        Estimate: {
+            /** Format: date-time */
+            at: string;
+            /** Format: uuid */
+            sensor: string;
+            /**
+             * Format: double
+             * @description °C
+             */
+            product_temperature: number;
+        };
         /**
          * @description * `opened` - Opened
          *     * `escalated` - Escalated
@@ -1402,9 +1701,74 @@ export interface components {
          *     * `resolved` - Resolved
          *     * `reopened` - Reopened
          *     * `commented` - Commented
+         *     * `assigned` - Assigned
+         *     * `muted` - Muted
+         *     * `unmuted` - Told after a mute
+         *     * `lapsed` - Acknowledgement lapsed
+         *     * `awake` - Snooze is over
+         *     * `amended` - Amended by late readings
+         *     * `contradicted` - Contradicted by late readings
          * @enum {string}
          */
-        EventEnum: "opened" | "escalated" | "acknowledged" | "snoozed" | "resolved" | "reopened" | "commented";
+        EventEnum: "opened" | "escalated" | "acknowledged" | "snoozed" | "resolved" | "reopened" | "commented" | "assigned" | "muted" | "unmuted" | "lapsed" | "awake" | "amended" | "contradicted";
+        /** @description One rule with one unit at one moment; null where there is nothing to say. */
+        Explanation: {
+            /** Format: uuid */
+            rule: string;
+            rule_name: string;
+            severity: components["schemas"]["SeverityEnum"];
+            /** @description Whether the rule watches the unit. */
+            in_force: boolean;
+            /** @description Why it does or doesn't. */
+            reason: string;
+            /** @description What the rule looks at. */
+            signal: string;
+            /**
+             * Format: double
+             * @description What it saw last.
+             */
+            value: number | null;
+            /**
+             * Format: double
+             * @description With an override that was in force.
+             */
+            limit: number | null;
+            /** Format: date-time */
+            in_breach_since: string | null;
+            /**
+             * Format: double
+             * @description Time in breach that was counted.
+             */
+            counted_s: number | null;
+            /**
+             * Format: double
+             * @description How much must be counted, with an override that was in force.
+             */
+            delay_s: number;
+            /**
+             * Format: double
+             * @description Time in breach that wasn't counted.
+             */
+            frozen_s: number | null;
+            /**
+             * Format: uuid
+             * @description The alert that was open.
+             */
+            open_alert: string | null;
+            /**
+             * Format: uuid
+             * @description The mute that was in force.
+             */
+            muted_by: string | null;
+            /** @description All of it, for people. */
+            words: string[];
+        };
+        /** @description Each rule that could concern the unit, by name. */
+        Explanations: {
+            /** Format: date-time */
+            at: string;
+            results: components["schemas"]["Explanation"][];
+        };
         FoundingRequest: {
             name: string;
             /** @description In addresses. Made of the name if left out. */
@@ -1445,6 +1809,21 @@ export interface components {
              */
             step_down: boolean;
         };
+        /** @description An alert of the same kind that there was. */
+        Happened: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            unit: string;
+            /** Format: date-time */
+            opened_at: string;
+            /** Format: date-time */
+            resolved_at: string | null;
+            /** Format: double */
+            peak: number | null;
+            severity: components["schemas"]["SeverityEnum"];
+            rule_name: string;
+        };
         Invitation: {
             /** Format: uuid */
             readonly id: string;
@@ -1478,6 +1857,36 @@ export interface components {
          * @enum {string}
          */
         KeyScopeEnum: "ingest";
+        /** @description What was going on in a unit. */
+        Label: {
+            /** Format: date-time */
+            from: string;
+            kind: components["schemas"]["LabelKindEnum"];
+            /** Format: date-time */
+            to: string;
+            /**
+             * Format: uuid
+             * @description Which sensor tells it.
+             */
+            sensor: string;
+            /**
+             * Format: double
+             * @description The warmest that it measured meanwhile, °C.
+             */
+            peak: number | null;
+        };
+        /**
+         * @description * `defrost` - defrost
+         *     * `door_open` - door_open
+         * @enum {string}
+         */
+        LabelKindEnum: "defrost" | "door_open";
+        /** @description In order of time. */
+        Labels: {
+            results: components["schemas"]["Label"][];
+            /** @description How many were too many to list: the shortest ones. */
+            left_out: number;
+        };
         /**
          * @description * `af` - af
          *     * `ar` - ar
@@ -1592,6 +2001,45 @@ export interface components {
             /** Format: date-time */
             readonly lifted_at: string | null;
         };
+        /** @description One legal limit, read-only. */
+        Limit: {
+            metric: components["schemas"]["LimitMetricEnum"];
+            condition: components["schemas"]["LimitConditionEnum"];
+            /**
+             * Format: double
+             * @description °C; null where the law sets no number.
+             */
+            threshold: number | null;
+            /** @description The time that the law grants. */
+            within_s: number | null;
+            citation: string;
+            /** @description Empty where we know of none that lasts. */
+            url: string;
+            jurisdiction: string;
+            /** Format: date */
+            valid_from: string | null;
+            /** Format: date */
+            valid_to: string | null;
+            status: components["schemas"]["LimitStatusEnum"];
+        };
+        /**
+         * @description * `above` - above
+         *     * `below` - below
+         * @enum {string}
+         */
+        LimitConditionEnum: "above" | "below";
+        /**
+         * @description * `temperature` - temperature
+         *     * `product_temperature` - product_temperature
+         * @enum {string}
+         */
+        LimitMetricEnum: "temperature" | "product_temperature";
+        /**
+         * @description * `verified` - verified
+         *     * `unverified` - unverified
+         * @enum {string}
+         */
+        LimitStatusEnum: "verified" | "unverified";
         /** @description What the invited person sees before joining: the organization by name alone. */
         LookUp: {
             readonly organization: components["schemas"]["InvitingOrganization"];
@@ -1659,7 +2107,55 @@ export interface components {
          *     * `gateway` - Gateway
          * @enum {string}
          */
-        MetricEnum: "temperature" | "product_temperature" | "humidity" | "battery" | "signal" | "gateway";
+        Metric1e5Enum: "temperature" | "product_temperature" | "humidity" | "battery" | "signal" | "gateway";
+        /** @description At most one of site, unit and rule, at the top or inside `scope`; none is the whole organization. */
+        Mute: {
+            /** Format: uuid */
+            readonly id: string;
+            kind: components["schemas"]["MuteKindEnum"];
+            /** Format: uuid */
+            site: string | null;
+            /** Format: uuid */
+            unit: string | null;
+            /** Format: uuid */
+            rule: string | null;
+            /** @default  */
+            reason: string;
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+            /** Format: uuid */
+            readonly created_by: string | null;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** @description Whether it keeps quiet at this moment. */
+            readonly active: boolean;
+            /** @description How many alerts it kept quiet. */
+            readonly silenced: number;
+        };
+        /**
+         * @description * `mute` - Mute
+         *     * `maintenance` - Maintenance window
+         * @enum {string}
+         */
+        MuteKindEnum: "mute" | "maintenance";
+        /** @description At most one of site, unit and rule, at the top or inside `scope`; none is the whole organization. */
+        MuteRequest: {
+            kind?: components["schemas"]["MuteKindEnum"];
+            /** Format: uuid */
+            site?: string | null;
+            /** Format: uuid */
+            unit?: string | null;
+            /** Format: uuid */
+            rule?: string | null;
+            /** @default  */
+            reason: string;
+            /** Format: date-time */
+            starts_at?: string;
+            /** Format: date-time */
+            ends_at: string;
+        };
         NewAccessToken: {
             /** Format: uuid */
             readonly id: string;
@@ -1772,6 +2268,53 @@ export interface components {
             slug: string;
             name: string;
         };
+        Override: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Format: uuid */
+            readonly rule: string;
+            /** Format: uuid */
+            readonly unit: string;
+            /**
+             * Format: double
+             * @description Empty: the rule's own.
+             */
+            readonly threshold: number | null;
+            /** @description Empty: the rule's own. */
+            readonly delay_s: number | null;
+            readonly reason: string;
+            /** Format: uuid */
+            readonly owner: string | null;
+            /** @description Who, in words; empty if nobody knows any more. */
+            readonly owner_name: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly expires_at: string;
+            /** Format: date-time */
+            readonly ended_at: string | null;
+            /** Format: uuid */
+            readonly ended_by: string | null;
+        };
+        /** @description What is to hold for the unit instead; what isn't given stays the rule's. */
+        OverridingRequest: {
+            /** Format: uuid */
+            rule: string;
+            /** Format: uuid */
+            unit: string;
+            /**
+             * Format: double
+             * @description °C, % or dBm.
+             */
+            threshold?: number | null;
+            delay_s?: number | null;
+            reason: string;
+            /**
+             * Format: date-time
+             * @description In the future, at most 90 days ahead.
+             */
+            expires_at: string;
+        };
         OwnMembership: {
             readonly org: components["schemas"]["OrganizationName"];
             readonly role: components["schemas"]["RoleEnum"];
@@ -1857,6 +2400,13 @@ export interface components {
             previous: string | null;
             results: components["schemas"]["Member"][];
         };
+        PaginatedMuteList: {
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+            results: components["schemas"]["Mute"][];
+        };
         PaginatedNotificationList: {
             /** Format: uri */
             next: string | null;
@@ -1877,6 +2427,13 @@ export interface components {
             /** Format: uri */
             previous: string | null;
             results: components["schemas"]["Organization"][];
+        };
+        PaginatedOverrideList: {
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+            results: components["schemas"]["Override"][];
         };
         PaginatedQuarantinedReadingList: {
             /** Format: uri */
@@ -1908,11 +2465,11 @@ export interface components {
         };
         PatchedAlertRuleRequest: {
             name?: string;
-            metric?: components["schemas"]["MetricEnum"];
-            condition?: components["schemas"]["ConditionEnum"];
+            metric?: components["schemas"]["Metric1e5Enum"];
+            condition?: components["schemas"]["Condition6f5Enum"];
             /**
              * Format: double
-             * @description °C, % or dBm.
+             * @description °C, % or dBm; of `rate_above` per hour.
              */
             threshold?: number | null;
             severity?: components["schemas"]["SeverityEnum"];
@@ -1921,6 +2478,13 @@ export interface components {
             hysteresis?: number;
             clear_delay_s?: number;
             enabled?: boolean;
+            /**
+             * @description When it watches; opening hours are the site's.
+             *
+             *     * `always` - Always
+             *     * `opening_hours` - In opening hours
+             */
+            schedule?: components["schemas"]["ScheduleEnum"];
             scope?: components["schemas"]["ScopeRequest"];
         };
         /** @description Checks what people call things; the organization comes from the URL. */
@@ -1948,6 +2512,12 @@ export interface components {
             /** @description The only sites that the member may see; null for all. */
             sites?: string[] | null;
         };
+        /** @description What may be changed while it lasts. `until` is another name for `ends_at`. */
+        PatchedMuteChangeRequest: {
+            reason?: string;
+            /** Format: date-time */
+            ends_at?: string;
+        };
         PatchedOrganizationChangeRequest: {
             name?: string;
             /** @description Links with the old one lead to the new one. */
@@ -1963,6 +2533,11 @@ export interface components {
             name?: string;
             /** Format: uuid */
             unit?: string | null;
+            /**
+             * Format: uuid
+             * @description Which gateway brings its readings; empty: the only one of its site.
+             */
+            gateway?: string | null;
             model?: string;
             /** @default 300 */
             expected_interval_s: number;
@@ -1995,6 +2570,44 @@ export interface components {
         PlacingRequest: {
             /** @description What it is for: who reads it in years must understand. */
             reason: string;
+        };
+        /** @description What the rule would have opened beside what was opened, both in order of `opened_at`. */
+        Preview: {
+            incidents: components["schemas"]["Would"][];
+            happened: components["schemas"]["Happened"][];
+            /** @description How many units the rule's scope holds, of those that the member sees. */
+            units: number;
+            /** @description How many readings were looked at. */
+            readings: number;
+            /** Format: date-time */
+            to: string;
+            /** @description What the preview couldn't tell, in a sentence; mostly empty. */
+            note: string;
+            /**
+             * Format: date-time
+             * @description From where on the plan shows readings, if that is later.
+             */
+            from: string;
+        };
+        /** @description A rule as it would be stored, and the range to run it over. */
+        PreviewingRequest: {
+            /**
+             * Format: date-time
+             * @description Inclusive; default 90 days before `to`.
+             */
+            from?: string;
+            rule: components["schemas"]["AlertRuleRequest"];
+            /**
+             * Format: date-time
+             * @description Exclusive; default now.
+             */
+            to?: string;
+        };
+        /** @description In order of time, thinned so that each stretch keeps its extremes. */
+        Product: {
+            /** @description The time constant with which the product follows the air, in seconds. */
+            tau_s: number;
+            results: components["schemas"]["Estimate"][];
         };
         /**
          * @description * `kept` - Kept
@@ -2067,6 +2680,10 @@ export interface components {
             code: string;
             detail: string;
         };
+        /** @description Why it isn't over. */
+        ReopenRequest: {
+            note: string;
+        };
         /**
          * @description * `raw` - raw
          *     * `hour` - hour
@@ -2109,6 +2726,12 @@ export interface components {
          * @enum {string}
          */
         RoleEnum: "owner" | "admin" | "manager" | "staff" | "viewer";
+        /**
+         * @description * `always` - Always
+         *     * `opening_hours` - In opening hours
+         * @enum {string}
+         */
+        ScheduleEnum: "always" | "opening_hours";
         /** @description At most one of them; none is the whole organization. */
         Scope: {
             /** Format: uuid */
@@ -2141,6 +2764,11 @@ export interface components {
             unit: string | null;
             /** Format: uuid */
             readonly site: string | null;
+            /**
+             * Format: uuid
+             * @description Which gateway brings its readings; empty: the only one of its site.
+             */
+            gateway: string | null;
             model: string;
             /** @default 300 */
             expected_interval_s: number;
@@ -2167,6 +2795,11 @@ export interface components {
             name?: string;
             /** Format: uuid */
             unit?: string | null;
+            /**
+             * Format: uuid
+             * @description Which gateway brings its readings; empty: the only one of its site.
+             */
+            gateway?: string | null;
             model?: string;
             /** @default 300 */
             expected_interval_s: number;
@@ -2244,6 +2877,56 @@ export interface components {
             timezone: string;
             kind?: components["schemas"]["SiteKindEnum"];
             address?: string;
+        };
+        SnoozeRequest: {
+            /** @default  */
+            note: string;
+            /** Format: date-time */
+            until: string;
+        };
+        /** @description A rule, and what of it holds for the unit. */
+        StandingRule: {
+            /** Format: uuid */
+            readonly id: string;
+            name: string;
+            readonly metric: components["schemas"]["Metric1e5Enum"];
+            readonly condition: components["schemas"]["Condition6f5Enum"];
+            /**
+             * Format: double
+             * @description °C, % or dBm; of `rate_above` per hour.
+             */
+            threshold: number | null;
+            readonly severity: components["schemas"]["SeverityEnum"];
+            readonly delay_s: number;
+            /** Format: double */
+            hysteresis: number;
+            readonly clear_delay_s: number;
+            readonly enabled: boolean;
+            /**
+             * @description When it watches; opening hours are the site's.
+             *
+             *     * `always` - Always
+             *     * `opening_hours` - In opening hours
+             */
+            readonly schedule: components["schemas"]["ScheduleEnum"];
+            scope: components["schemas"]["Scope"];
+            /** @description A hard limit: no more specific rule replaces it, nothing masks it. */
+            readonly is_ceiling: boolean;
+            /** @description Of the kind's profile; Unit.default_rules switches it off. */
+            readonly is_default: boolean;
+            /** @description Where a default's numbers come from. */
+            readonly source: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /**
+             * Format: date-time
+             * @description When what it says last changed.
+             */
+            readonly changed_at: string;
+            readonly in_force: boolean;
+            /** @description Why it is in force, or isn't. */
+            readonly reason: string;
+            readonly override: components["schemas"]["Override"] | null;
         };
         /** @description How long a range was kept. Times of several sensors add up. */
         Statistics: {
@@ -2341,6 +3024,15 @@ export interface components {
             /** @default true */
             default_rules: boolean;
         };
+        /** @description Everything that stands for a unit. */
+        UnitRules: {
+            legal: components["schemas"]["Limit"][];
+            /** @description °C, where the unit should stand; null: unknown. */
+            readonly operating_band: number[] | null;
+            rules: components["schemas"]["StandingRule"][];
+            /** @description Where it is away from its profile. */
+            drift: string[];
+        };
         /**
          * @description * `ok` - ok
          *     * `warning` - warning
@@ -2350,6 +3042,42 @@ export interface components {
          * @enum {string}
          */
         UnitStatusEnum: "ok" | "warning" | "critical" | "no_data" | "fault";
+        /** @description An alert that the rule would have opened. */
+        Would: {
+            /** Format: uuid */
+            unit: string;
+            unit_name: string;
+            /**
+             * Format: date-time
+             * @description First reading in breach; of a silence the last before it.
+             */
+            started_at: string;
+            /**
+             * Format: date-time
+             * @description When the delay was complete; may lie before `from`.
+             */
+            opened_at: string;
+            /**
+             * Format: date-time
+             * @description Null: it lasts to the end of the range.
+             */
+            resolved_at: string | null;
+            /**
+             * Format: double
+             * @description When it opened; null for a silence.
+             */
+            value: number | null;
+            /**
+             * Format: double
+             * @description Farthest from the limit; null for a silence.
+             */
+            peak: number | null;
+            /**
+             * Format: uuid
+             * @description The probe that completed the delay.
+             */
+            sensor: string;
+        };
         /** @description RFC 9457. `code` is for programs, `detail` for people; the log has more under `request_id`. */
         Problem: {
             /** Format: uri */
@@ -2973,6 +3701,7 @@ export interface operations {
                 /** @description Opaque; take it from `next` or `previous`. */
                 cursor?: string;
                 enabled?: boolean;
+                is_default?: boolean;
                 /**
                  * @description * `temperature` - Air temperature
                  *     * `product_temperature` - Product temperature
@@ -3240,6 +3969,46 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    orgs_alert_rules_preview_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewingRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     orgs_alerts_list: {
         parameters: {
             query?: {
@@ -3372,6 +4141,50 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    orgs_alerts_assign_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this alert. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AssignRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     orgs_alerts_comment_create: {
         parameters: {
             query?: never;
@@ -3450,6 +4263,50 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    orgs_alerts_reopen_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this alert. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReopenRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     orgs_alerts_resolve_create: {
         parameters: {
             query?: never;
@@ -3467,6 +4324,50 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["ResolveRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_alerts_snooze_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this alert. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SnoozeRequest"];
             };
         };
         responses: {
@@ -4841,6 +5742,205 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    orgs_mutes_list: {
+        parameters: {
+            query?: {
+                active?: boolean;
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                /**
+                 * @description * `mute` - Mute
+                 *     * `maintenance` - Maintenance window
+                 */
+                kind?: ("maintenance" | "mute")[];
+                /** @description Another order; `-` begins with the greatest. Missing values are the greatest. */
+                ordering?: "ends_at" | "-ends_at" | "starts_at" | "-starts_at" | "created_at" | "-created_at";
+                /** @description Rows in a page. */
+                page_size?: number;
+                rule?: string | string[];
+                site?: string | string[];
+                unit?: string | string[];
+            };
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedMuteList"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_mutes_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MuteRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mute"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_mutes_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this mute. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mute"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_mutes_destroy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that was seen, from ETag: refused with 412 if somebody changed the object since. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this mute. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_mutes_partial_update: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that was seen, from ETag: refused with 412 if somebody changed the object since. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this mute. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedMuteChangeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mute"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     orgs_notifications_list: {
         parameters: {
             query?: {
@@ -5260,6 +6360,155 @@ export interface operations {
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
             422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_rule_overrides_list: {
+        parameters: {
+            query?: {
+                active?: boolean;
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                /** @description Another order; `-` begins with the greatest. Missing values are the greatest. */
+                ordering?: "created_at" | "-created_at" | "expires_at" | "-expires_at";
+                /** @description Rows in a page. */
+                page_size?: number;
+                rule?: string | string[];
+                unit?: string | string[];
+            };
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedOverrideList"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_rule_overrides_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OverridingRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Override"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_rule_overrides_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this rule override. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Override"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_rule_overrides_destroy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that was seen, from ETag: refused with 412 if somebody changed the object since. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this rule override. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             503: components["responses"]["Problem503"];
         };
@@ -6231,6 +7480,78 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    orgs_units_labels_retrieve: {
+        parameters: {
+            query?: {
+                /** @description Inclusive; default 24 h before `to`. */
+                from?: string;
+                /** @description Exclusive; default now; at most 100 days after `from`. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Labels"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_units_product_temperature_retrieve: {
+        parameters: {
+            query?: {
+                /** @description Inclusive; default 24 h before `to`. */
+                from?: string;
+                /** @description At most so many points, up to 2000; default 1000. */
+                max_points?: number;
+                /** @description Exclusive; default now; at most 100 days after `from`. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Product"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     orgs_units_readings_retrieve: {
         parameters: {
             query?: {
@@ -6353,6 +7674,71 @@ export interface operations {
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
             422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_units_rules_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnitRules"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_units_why_retrieve: {
+        parameters: {
+            query?: {
+                /** @description The moment that is asked about; default now. */
+                at?: string;
+                /** @description Only this rule, which may be a deleted one or one of others. */
+                rule?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanations"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
             429: components["responses"]["Problem429"];
             503: components["responses"]["Problem503"];
         };

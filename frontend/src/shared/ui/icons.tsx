@@ -28,6 +28,13 @@ function icon(...paths: string[]) {
 
 export const IconDashboard = icon('M4 4h6v8H4z', 'M4 16h6v4H4z', 'M14 12h6v8h-6z', 'M14 4h6v4h-6z')
 export const IconBell = icon('M6 16.5V11a6 6 0 0 1 12 0v5.5l1.5 1.5h-15z', 'M10 21h4')
+export const IconBellOff = icon(
+  'M4 4l16 16',
+  'M7.6 6.9A6 6 0 0 0 6 11v5.5L4.5 18H18',
+  'M10.3 5.25A6 6 0 0 1 18 11v3.5',
+  'M10 21h4',
+)
+export const IconRules = icon('M4 9h2.5', 'M9 9h2.5', 'M14 9h2.5', 'M19 9h1', 'M4 18c4 0 4.5-13 8-13s3.5 9 8 9')
 export const IconBellCheck = icon('M6 16.5V11a6 6 0 0 1 12 0v1', 'M13 18H4.5L6 16.5', 'M15 19l2 2 4-4')
 export const IconPerson = icon(
   'M12 3a9 9 0 1 1 0 18 9 9 0 0 1 0-18z',
