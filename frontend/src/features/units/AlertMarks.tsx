@@ -30,6 +30,19 @@ export function AlertMarks({ spans, stretch, zone, width, onStretch }: Props) {
         if (!first) return null
         const style = { '--share': `${group.share * 100}%` } as React.CSSProperties
         const { tone } = SEVERITY[group.worst.severity]
+        if (others.length === 0 && first.tried)
+          return (
+            <li key={first.id} className={classes.mark} style={style}>
+              <span
+                className={classes.link}
+                role="img"
+                aria-label={spanWords(first, zone)}
+                title={spanWords(first, zone)}
+              >
+                <StatusMark tone={tone} size={18} />
+              </span>
+            </li>
+          )
         if (others.length === 0)
           return (
             <li key={first.id} className={classes.mark} style={style}>
@@ -44,7 +57,7 @@ export function AlertMarks({ spans, stretch, zone, width, onStretch }: Props) {
               </Link>
             </li>
           )
-        const words = `${group.spans.length} alerts from ${moment(first.from, zone)}: show closer`
+        const words = `${group.spans.length} ${first.tried ? 'incidents' : 'alerts'} from ${moment(first.from, zone)}: show closer`
         return (
           <li key={first.id} className={classes.mark} style={style}>
             <button

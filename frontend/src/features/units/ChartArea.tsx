@@ -1,5 +1,6 @@
 import { useElementSize } from '@mantine/hooks'
 import { lazy, Suspense, useId, useMemo, useState } from 'react'
+import type { UnitLabel } from '@/shared/api/types'
 import { type Scale, useScale } from '@/shared/preferences'
 import { IconChart } from '@/shared/ui/icons'
 import { Empty, Loading } from '@/shared/ui/states'
@@ -7,9 +8,10 @@ import { AlertMarks } from './AlertMarks'
 import classes from './ChartArea.module.css'
 import { briefly, pointMoment } from './chartWords'
 import { LineSample } from './LineSample'
+import { airLine, isProduct as isOfProduct, stretchesOf } from './labels'
 import type { Limit, Span } from './limits'
 import type { Grain, Stretch } from './range'
-import { doorSpans, type Measure, type Series, type Summary, summary } from './series'
+import { doorSpans, type Lines, type Measure, type Series, type Summary, summary } from './series'
 import type { Named } from './TimeChart'
 
 /** The chart's library is only loaded by pages that have a chart, and by these while their readings are on their way. */
@@ -27,6 +29,12 @@ interface Props {
   names: (line: string) => Named
   limits: Limit[]
   spans: Span[]
+  /** Defrosts and open doors. */
+  labels: UnitLabel[]
+  /** How warm the product was by estimate, where that is shown. */
+  estimate: Lines
+  isProduct: boolean
+  onProduct: (isProduct: boolean) => void
   zone: string | undefined
   /** What is shown: "Last 7 days". */
   words: string
@@ -40,18 +48,31 @@ interface Props {
 
 /** Temperature, humidity where it is measured, the alerts above them and whose lines they are below. */
 export function ChartArea(props: Props) {
-  const { series, stretch, gap, names, limits, spans, zone, words, isBusy } = props
+  const { series, stretch, gap, spans, labels, estimate, isProduct, zone, words, isBusy } = props
   const { grain } = series
   const scale = useScale()
   const together = useId()
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set())
   const { ref, width } = useElementSize()
   const seen = useMemo(() => without(series, hidden), [series, hidden])
-  const doors = useMemo(() => doorSpans(seen.doors, gap), [seen, gap])
+  const doors = useMemo(
+    () => [...doorSpans(seen.doors, gap), ...stretchesOf(labels, 'door_open', hidden)],
+    [seen, gap, labels, hidden],
+  )
+  const defrosts = useMemo(() => stretchesOf(labels, 'defrost', hidden), [labels, hidden])
+  const lines = useMemo(() => {
+    const shown = Object.entries(estimate).filter(([line]) => !hidden.has(airLine(line)))
+    return { ...seen.temperature, ...Object.fromEntries(shown) }
+  }, [seen, estimate, hidden])
+  const names = useNames(props.names, Object.keys(series.temperature).length)
+  const limits = useMemo(
+    () => props.limits.filter((limit) => limit.of === 'air' || isProduct),
+    [props.limits, isProduct],
+  )
   const facts = summary(series.temperature, grain, stretch)
   const humid = summary(series.humidity, grain, stretch)
   const { onShow, onSettle, onReset, onStretch } = props
-  const common = { stretch, gap, names, zone, together, doors, spans, grain, onShow, onSettle, onReset }
+  const common = { stretch, gap, names, zone, together, doors, defrosts, spans, grain, onShow, onSettle, onReset }
   const loading = (
     <div className={classes.empty}>
       <Loading rows={7} />
@@ -65,7 +86,7 @@ export function ChartArea(props: Props) {
         <TimeChart
           {...common}
           measure="temperature"
-          lines={seen.temperature}
+          lines={lines}
           limits={limits}
           description={description('temperature', words, facts, { grain, scale, zone })}
         />
@@ -92,8 +113,32 @@ export function ChartArea(props: Props) {
           </Empty>
         </div>
       )}
-      <Legend {...{ names, hidden }} lines={linesIn(series)} hasDoors={doors.length > 0} onHidden={setHidden} />
+      <Legend
+        {...{ names, hidden, isProduct }}
+        lines={linesIn(series)}
+        hasDoors={doors.some(overlaps(stretch))}
+        hasDefrosts={defrosts.some(overlaps(stretch))}
+        hasTemperature={Object.keys(series.temperature).length > 0}
+        onHidden={setHidden}
+        onProduct={props.onProduct}
+      />
     </div>
+  )
+}
+
+const overlaps = (stretch: Stretch) => (each: Stretch) => each.from < stretch.to && each.to > stretch.from
+
+/** The product's line looks like no sensor's: its colour and dash are three places further. */
+const PRODUCT_PLACE = 3
+
+function useNames(names: (line: string) => Named, count: number): (line: string) => Named {
+  return useMemo(
+    () => (line: string) => {
+      if (!isOfProduct(line)) return names(line)
+      const air = names(airLine(line))
+      return { name: count > 1 ? `${air.name}, product` : 'Product (estimate)', place: air.place + PRODUCT_PLACE }
+    },
+    [names, count],
   )
 }
 
@@ -134,12 +179,17 @@ interface LegendProps {
   names: (line: string) => Named
   hidden: ReadonlySet<string>
   hasDoors: boolean
+  hasDefrosts: boolean
+  hasTemperature: boolean
+  isProduct: boolean
   onHidden: (hidden: ReadonlySet<string>) => void
+  onProduct: (isProduct: boolean) => void
 }
 
-/** Whose lines these are; each can be put away. */
-function Legend({ lines, names, hidden, hasDoors, onHidden }: LegendProps) {
-  if (lines.length < 2 && !hasDoors) return null
+/** Whose lines these are; each can be put away, and the product's can be added. */
+function Legend(props: LegendProps) {
+  const { lines, names, hidden, hasDoors, hasDefrosts, hasTemperature, isProduct, onHidden, onProduct } = props
+  if (lines.length < 2 && !hasDoors && !hasDefrosts && !hasTemperature) return null
   const toggle = (line: string) => {
     const after = new Set(hidden)
     if (!after.delete(line)) after.add(line)
@@ -163,10 +213,31 @@ function Legend({ lines, names, hidden, hasDoors, onHidden }: LegendProps) {
               </button>
             </li>
           ))}
+      {hasTemperature && (
+        <li>
+          <button
+            type="button"
+            className={classes.probe}
+            data-adds
+            aria-pressed={isProduct}
+            title="How warm the food itself was, estimated from the air around it"
+            onClick={() => onProduct(!isProduct)}
+          >
+            <LineSample place={PRODUCT_PLACE} />
+            Product (estimate)
+          </button>
+        </li>
+      )}
       {hasDoors && (
         <li className={classes.key}>
           <span className={classes.door} aria-hidden="true" />
           Door open
+        </li>
+      )}
+      {hasDefrosts && (
+        <li className={classes.key}>
+          <span className={classes.defrost} aria-hidden="true" />
+          Defrost
         </li>
       )}
     </ul>

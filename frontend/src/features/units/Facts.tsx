@@ -1,9 +1,10 @@
 import { useQuery } from '@tanstack/react-query'
-import type { Statistics, Unit } from '@/shared/api/types'
+import type { Statistics, Unit, UnitLabel } from '@/shared/api/types'
 import { useMember } from '@/shared/member'
 import { useScale } from '@/shared/preferences'
 import { DataList } from '@/shared/ui/DataList'
 import { dayOf, duration, moment, temperature } from '@/shared/units'
+import { stretchesOf } from './labels'
 import { type Limit, roomWithin } from './limits'
 import classes from './ReadingsPanel.module.css'
 import type { Grain, Stretch } from './range'
@@ -16,13 +17,15 @@ interface Props {
   grain: Grain
   stretch: Stretch
   limits: Limit[]
+  /** Defrosts and open doors, where they are shown. */
+  labels: UnitLabel[]
   zone: string | undefined
   /** Several sensors: their times add up. */
   together: boolean
 }
 
 /** What a chart shows, in figures: lowest, highest, average, and how long the unit was within its limits. */
-export function Facts({ unit, facts, grain, stretch, limits, zone, together }: Props) {
+export function Facts({ unit, facts, grain, stretch, limits, labels, zone, together }: Props) {
   const { organization } = useMember()
   const scale = useScale()
   const room = roomWithin(limits)
@@ -47,10 +50,27 @@ export function Facts({ unit, facts, grain, stretch, limits, zone, together }: P
             term: `Within ${roomWords(room, scale)}`,
             value: <Share {...{ statistics, together }} />,
           },
+        counted('Defrosts', labels, 'defrost', stretch),
+        counted('Door opened', labels, 'door_open', stretch),
       ]}
     />
   )
 }
+
+/** How often something was going on, and for how long in all; nothing where it never was. */
+function counted(term: string, labels: UnitLabel[], kind: UnitLabel['kind'], { from, to }: Stretch) {
+  const seen = stretchesOf(labels, kind, NONE).filter((each) => each.from < to && each.to > from)
+  if (seen.length === 0) return null
+  const sum = seen.reduce((all, each) => all + Math.min(each.to, to) - Math.max(each.from, from), 0)
+  const value = (
+    <>
+      {seen.length === 1 ? 'once' : `${seen.length} times`} <span className={classes.when}>{duration(sum)}</span>
+    </>
+  )
+  return { term, value }
+}
+
+const NONE: ReadonlySet<string> = new Set()
 
 function roomWords({ low, high }: { low?: number; high?: number }, scale: 'C' | 'F'): string {
   if (low === undefined) return `limits (up to ${temperature(high, scale)})`

@@ -1,24 +1,25 @@
 import { Button } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
-import type { Unit } from '@/shared/api/types'
+import type { Unit, UnitLabel } from '@/shared/api/types'
 import { useMember } from '@/shared/member'
 import { useZone } from '@/shared/sites'
 import { IconDownload } from '@/shared/ui/icons'
 import { Panel } from '@/shared/ui/Panel'
 import { StatusMark } from '@/shared/ui/StatusBadge'
 import { Loading, Trouble } from '@/shared/ui/states'
-import { dayOf } from '@/shared/units'
+import { clockWords, dayOf } from '@/shared/units'
 import { ChartArea, loadChart } from './ChartArea'
-import { clockWords, grainWords, stretchWords, viewWords } from './chartWords'
+import { grainWords, stretchWords, viewWords } from './chartWords'
 import { readingsAddress } from './exporting'
 import { Facts } from './Facts'
+import { LONGEST_ESTIMATED, LONGEST_LABELLED, labelsQuery, productLines, productQuery } from './labels'
 import type { Limit, Span } from './limits'
 import { earliestQuery } from './queries'
 import { Presets, Steps } from './RangeControls'
 import classes from './ReadingsPanel.module.css'
 import { ReadingsTable } from './ReadingsTable'
-import { DEFAULT_PRESET, PRESETS, type Stretch, stretchOf, type View } from './range'
+import { DEFAULT_PRESET, PRESETS, type Stretch, stretchOf, type View, type Window } from './range'
 import { summary } from './series'
 import { useReadings } from './useReadings'
 import { type OnView, useStretch } from './useStretch'
@@ -45,8 +46,16 @@ export function UnitReadingsPanel(props: Shown & History) {
   return <ReadingsPanel {...props} title="Temperature" home={{ preset: DEFAULT_PRESET }} />
 }
 
+interface Past extends Shown, Stretch {
+  title?: string
+  /** What is shown, before somebody moves. */
+  words: string
+  /** Whether the estimate of the product is shown from the beginning. */
+  product?: boolean
+}
+
 /** A stretch of the past, such as the hours around an alert. */
-export function PastReadingsPanel({ from, to, ...shown }: Shown & Stretch) {
+export function PastReadingsPanel({ from, to, title = 'Temperature then', words, ...shown }: Past) {
   const [views, setViews] = useState<View[]>([])
   const [isTable, setTable] = useState(false)
   const home = useMemo(() => ({ from, to }), [from, to])
@@ -54,8 +63,8 @@ export function PastReadingsPanel({ from, to, ...shown }: Shown & Stretch) {
     <ReadingsPanel
       {...shown}
       {...{ isTable, home }}
-      title="Temperature then"
-      words={views.length === 0 ? 'Around this alert' : undefined}
+      title={title}
+      words={views.length === 0 ? words : undefined}
       limited
       view={views.at(-1) ?? home}
       onView={(view, { replace }) => setViews((before) => [...(replace ? before.slice(0, -1) : before), view])}
@@ -73,6 +82,7 @@ interface PanelProps extends Shown, History {
   home: View
   /** On a page about something else: fewer choices. */
   limited?: boolean
+  product?: boolean
 }
 
 function ReadingsPanel(props: PanelProps) {
@@ -83,8 +93,11 @@ function ReadingsPanel(props: PanelProps) {
   const isAll = 'preset' in view && view.preset === 'all'
   const earliest = useQuery({ ...earliestQuery(organization, unit.id), enabled: isAll }).data ?? undefined
   const { stretch, show, settle, choose } = useStretch(view, earliest, onView)
-  const { readings, gap, names, resting, prefetch } = useReadings(unit, stretch)
+  const { readings, gap, names, resting, around, prefetch } = useReadings(unit, stretch)
   const series = readings.data
+  const [isProduct, setProduct] = useState(props.product ?? false)
+  const { labels, product } = useBeside(unit, stretch, around, isProduct)
+  const estimate = useMemo(() => (product && series ? productLines(product, series) : {}), [product, series])
   const facts = series && summary(series.temperature, series.grain, stretch)
   const note = [series && grainWords(series.grain), clockWords(zone, stretch.to)]
   const common = { stretch, names, zone }
@@ -132,7 +145,9 @@ function ReadingsPanel(props: PanelProps) {
       )}
       {series && !isTable && (
         <ChartArea
-          {...{ ...common, series, gap, limits, spans }}
+          {...{ ...common, series, gap, limits, spans, labels, estimate }}
+          isProduct={isProduct}
+          onProduct={setProduct}
           words={props.words ?? viewWords(view, stretch, zone)}
           isBusy={readings.isPlaceholderData}
           onShow={show}
@@ -143,7 +158,7 @@ function ReadingsPanel(props: PanelProps) {
       )}
       {facts && (
         <Facts
-          {...{ unit, facts, limits, zone }}
+          {...{ unit, facts, limits, labels, zone }}
           stretch={resting}
           grain={series.grain}
           together={Object.keys(series.temperature).length > 1}
@@ -151,6 +166,27 @@ function ReadingsPanel(props: PanelProps) {
       )}
     </Panel>
   )
+}
+
+const NO_LABELS: UnitLabel[] = []
+
+/** What is drawn beside the readings; nothing where it would be too much to see. */
+function useBeside(unit: Unit, stretch: Stretch, around: Window, isProduct: boolean) {
+  const { organization } = useMember()
+  const live = around.to > Date.now()
+  const span = stretch.to - stretch.from
+  const isLabelled = span <= LONGEST_LABELLED
+  const labels = useQuery({
+    ...labelsQuery(organization, unit.id, around, live),
+    placeholderData: keepPreviousData,
+    enabled: isLabelled,
+  }).data
+  const product = useQuery({
+    ...productQuery(organization, unit.id, around, live),
+    placeholderData: keepPreviousData,
+    enabled: isProduct && around.to - around.from <= LONGEST_ESTIMATED,
+  }).data
+  return { labels: (isLabelled && labels) || NO_LABELS, product: isProduct ? product : undefined }
 }
 
 function ShownFrom({ at, zone }: { at: number; zone: string | undefined }) {

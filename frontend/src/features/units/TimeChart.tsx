@@ -30,6 +30,7 @@ interface Props {
   limits: Limit[]
   spans: Span[]
   doors: Stretch[]
+  defrosts: Stretch[]
   zone: string | undefined
   /** The chart in words, for those who can't see it. */
   description: string
@@ -51,7 +52,8 @@ interface Place {
 
 /** What a unit measured over time: a line a sensor, or lowest to highest around the average. */
 export function TimeChart(props: Props) {
-  const { measure, lines, grain, names, stretch, gap, limits, spans, doors, zone, description, together } = props
+  const { measure, lines, grain, names, stretch, gap, limits, spans, doors, defrosts } = props
+  const { zone, description, together } = props
   const scale = useScale()
   const scheme = useComputedColorScheme('light')
   const figure = useRef<HTMLDivElement>(null)
@@ -72,8 +74,8 @@ export function TimeChart(props: Props) {
   const places = shown.columns.map(({ line }) => names(line).place).join()
 
   // What the drawing hooks and the gestures read; a new span must not build a new chart.
-  const drawn = useRef({ limits, spans, doors, convert, now: stretch.to })
-  drawn.current = { limits, spans, doors, convert, now: Date.now() }
+  const drawn = useRef({ limits, spans, doors, defrosts, convert, now: stretch.to })
+  drawn.current = { limits, spans, doors, defrosts, convert, now: Date.now() }
   const latest = useRef(props)
   latest.current = props
 
@@ -124,7 +126,7 @@ export function TimeChart(props: Props) {
       plot.current?.setData(data, false)
       plot.current?.setScale('x', { min: stretch.from / 1000, max: stretch.to / 1000 })
     })
-  }, [data, stretch.from, stretch.to, limits, spans, doors, places, banded, measure, zone, scheme, together])
+  }, [data, stretch.from, stretch.to, limits, spans, doors, defrosts, places, banded, measure, zone, scheme, together])
 
   const reading = place && readingAt(shown, place.index, { ...props, scale })
   const keys = useKeys({ plot, shown, latest, place, say: (index) => setSaid(wordsAt(shown, index, props, scale)) })

@@ -11,10 +11,10 @@ import { Panel } from '@/shared/ui/Panel'
 import { Reading } from '@/shared/ui/Reading'
 import { StatusBadge } from '@/shared/ui/StatusBadge'
 import { Empty, Loading, Trouble } from '@/shared/ui/states'
-import { SEVERITY, type Tone, UNIT_STATUS } from '@/shared/ui/status'
+import { type Tone, UNIT_STATUS } from '@/shared/ui/status'
 import { percent, temperature, unitKind } from '@/shared/units'
-import { type Limit, limitsOf, limitWords, type Span } from './limits'
-import { areasQuery, rulesQuery, sensorsQuery } from './queries'
+import type { Limit, Span } from './limits'
+import { areasQuery, sensorsQuery } from './queries'
 import { type History, UnitReadingsPanel } from './ReadingsPanel'
 import classes from './UnitPage.module.css'
 
@@ -22,18 +22,25 @@ interface Props {
   unit: Unit
   /** Which time its chart shows. */
   history: History
+  /** The limits in force, as lines of the chart. */
+  limits: Limit[]
   /** Its alerts as shaded stretches of the chart. */
   spans: Span[]
+  /** What mutes it; the mutes feature tells it. */
+  muted: React.ReactNode
+  /** What may be done with it. */
+  actions: React.ReactNode
+  /** What bounds it; the rules feature draws it. */
+  rules: React.ReactNode
   /** Its alerts as a list; the alerts feature draws it. */
   alerts: React.ReactNode
 }
 
 /** One unit: how it is now, how it was, what bounds it and what measures it. */
-export function UnitPage({ unit, history, spans, alerts }: Props) {
+export function UnitPage({ unit, history, limits, spans, muted, actions, rules, alerts }: Props) {
   const { organization } = useMember()
   const site = useQuery(sitesQuery(organization)).data?.find((each) => each.id === unit.site)
   const area = useQuery(areasQuery(organization)).data?.find((each) => each.id === unit.area)
-  const limits = limitsOf(unit, useQuery(rulesQuery(organization)).data ?? [])
   return (
     <Page
       title={unit.name}
@@ -46,7 +53,9 @@ export function UnitPage({ unit, history, spans, alerts }: Props) {
         </>
       }
       below={<span>{unitKind(unit)}</span>}
+      actions={actions}
     >
+      {muted}
       <div className={classes.columns}>
         <div className={classes.column}>
           <Now unit={unit} />
@@ -54,7 +63,7 @@ export function UnitPage({ unit, history, spans, alerts }: Props) {
           {alerts}
         </div>
         <div className={classes.column}>
-          <Limits limits={limits} />
+          {rules}
           <Sensors unit={unit} />
           {unit.note && (
             <Panel title="Note">
@@ -81,28 +90,6 @@ function Now({ unit }: { unit: Unit }) {
         </span>
       </div>
     </section>
-  )
-}
-
-function Limits({ limits }: { limits: Limit[] }) {
-  const scale = useScale()
-  return (
-    <Panel title="Limits" flush>
-      {limits.length === 0 ? (
-        <p className={classes.none}>No temperature limit applies to this unit.</p>
-      ) : (
-        <ul className={classes.rows}>
-          {limits.map((limit) => (
-            <li key={limit.rule} className={classes.limit}>
-              <span className="numbers">{limitWords(limit, scale)}</span>
-              <StatusBadge tone={SEVERITY[limit.severity].tone} quiet>
-                {SEVERITY[limit.severity].word}
-              </StatusBadge>
-            </li>
-          ))}
-        </ul>
-      )}
-    </Panel>
   )
 }
 

@@ -13,6 +13,8 @@ export interface Drawn {
   limits: Limit[]
   spans: Span[]
   doors: Stretch[]
+  /** Recognised defrost cycles. */
+  defrosts: Stretch[]
   convert: (value: number) => number
   now: number
 }
@@ -66,6 +68,27 @@ export function drawSpans(chart: uPlot, { spans, now }: Drawn): void {
   ctx.restore()
 }
 
+/** Defrost cycles as a calm shade with a bar at the foot: it got warm there, and that was meant to be. */
+export function drawDefrosts(chart: uPlot, { defrosts }: Drawn): void {
+  const { ctx } = chart
+  const { left, top, width, height } = chart.bbox
+  const thick = 5 * uPlotLibrary.pxRatio
+  ctx.save()
+  ctx.beginPath()
+  ctx.rect(left, top, width, height)
+  ctx.clip()
+  for (const defrost of defrosts) {
+    const start = chart.valToPos(defrost.from / 1000, 'x', true)
+    const end = chart.valToPos(defrost.to / 1000, 'x', true)
+    const breadth = Math.max(end - start, 2 * uPlotLibrary.pxRatio)
+    ctx.fillStyle = token('no-data-bg')
+    ctx.fillRect(start, top, breadth, height)
+    ctx.fillStyle = token('no-data-line')
+    ctx.fillRect(start, top + height - 2 * thick - uPlotLibrary.pxRatio, breadth, thick)
+  }
+  ctx.restore()
+}
+
 /** Open doors as bars at the foot of the chart. */
 export function drawDoors(chart: uPlot, { doors }: Drawn): void {
   const { ctx } = chart
@@ -104,7 +127,8 @@ export function drawLimits(chart: uPlot, { limits, convert }: Drawn): void {
     ctx.moveTo(left, y)
     ctx.lineTo(left + width, y)
     ctx.stroke()
-    const words = `${limit.severity} ${limit.side} ${String(Math.round(convert(limit.celsius) * 10) / 10).replace('-', '\u2212')}°`
+    const whose = limit.of === 'product' ? 'product ' : ''
+    const words = `${whose}${limit.severity} ${limit.side} ${String(Math.round(convert(limit.celsius) * 10) / 10).replace('-', '\u2212')}°`
     const above = limit.side === 'above' ? y - 5 * pixel : y + 13 * pixel
     if (taken.some((other) => Math.abs(other - above) < 13 * pixel)) continue
     taken.push(above)

@@ -3,10 +3,10 @@
 import type uPlot from 'uplot'
 import { token } from '@/shared/ui/theme'
 import { LOCALE } from '@/shared/units'
-import { type Drawn, drawDoors, drawLimits, drawSpans, valueRange } from './chartDrawing'
+import { ticksOf } from '@/shared/zone'
+import { type Drawn, drawDefrosts, drawDoors, drawLimits, drawSpans, valueRange } from './chartDrawing'
 import { lineDash, lineToken } from './lineStyle'
 import { lonely, type Measure } from './series'
-import { ticksOf } from './zone'
 
 /** Room beside the plot, in pixels: what is laid over a chart must know it. */
 export const PLOT_LEFT = 44
@@ -103,6 +103,7 @@ export function chartOptions(wanted: Wanted): uPlot.Options {
     hooks: {
       drawClear: [
         (chart) => {
+          drawDefrosts(chart, drawn.current)
           drawSpans(chart, drawn.current)
           // Where a day or a year begins, the eye needs a stop.
           drawStrong(chart, ticks(chart))

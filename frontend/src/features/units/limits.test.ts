@@ -1,30 +1,42 @@
 import { expect, it } from 'vitest'
-import { anArea, aRule, aSite, aUnit } from '@/testing/make'
-import { limitsOf } from './limits'
+import type { UnitRule } from '@/shared/api/types'
+import { ago, anOverride, aRule } from '@/testing/make'
+import { limitsOf, roomWithin } from './limits'
 
-const site = aSite()
-const unit = aUnit(anArea(site))
-const thresholds = (...rules: Parameters<typeof aRule>[0][]) =>
-  limitsOf(unit, rules.map(aRule)).map((limit) => limit.celsius)
-
-it('follows the rules of its site, area, kind and itself, and of the whole organization', () => {
-  const scopes = [{}, { site: site.id }, { area: unit.area }, { unit: unit.id }, { unit_kind: unit.kind }]
-  expect(thresholds(...scopes.map((scope, threshold) => ({ scope, threshold })))).toEqual([0, 1, 2, 3, 4])
+const inForce = (rule: Parameters<typeof aRule>[0], more: Partial<UnitRule> = {}): UnitRule => ({
+  ...aRule(rule),
+  in_force: true,
+  reason: '',
+  override: null,
+  ...more,
 })
 
-it("doesn't follow rules of elsewhere, those that are switched off, and those about something else", () => {
-  expect(
-    thresholds(
-      { scope: { site: 'other' } },
-      { scope: { unit_kind: 'dry_store' } },
-      { enabled: false },
-      { metric: 'humidity', threshold: 80 },
-      { condition: 'no_data', threshold: null },
-    ),
-  ).toEqual([])
+it('draws the limits that are in force, from the coldest to the warmest', () => {
+  const rules = [
+    inForce({ threshold: 8, severity: 'critical' }),
+    inForce({ threshold: 5 }),
+    inForce({ threshold: 2, condition: 'below' }),
+    inForce({ threshold: 4 }, { in_force: false }),
+    inForce({ threshold: 70, metric: 'humidity' }),
+    inForce({ threshold: null, condition: 'no_data' }),
+  ]
+  expect(limitsOf(rules).map(({ celsius, side }) => `${side} ${celsius}`)).toEqual(['below 2', 'above 5', 'above 8'])
 })
 
-it('has no default limits where they are switched off', () => {
-  const rules = [aRule({ is_default: true, threshold: 5 }), aRule({ is_default: false, threshold: 6 })]
-  expect(limitsOf({ ...unit, default_rules: false }, rules).map((limit) => limit.celsius)).toEqual([6])
+it('draws a limit where it was moved to for this unit, until that ends', () => {
+  const moved = inForce({ threshold: 5, delay_s: 1800 }, { override: anOverride({ threshold: 7 }) })
+  expect(limitsOf([moved])).toMatchObject([{ celsius: 7, delayMs: 1_800_000 }])
+  const over = inForce({ threshold: 5 }, { override: anOverride({ threshold: 7, ended_at: ago(60) }) })
+  expect(limitsOf([over])).toMatchObject([{ celsius: 5 }])
+})
+
+it('knows the room between the innermost limits of the air', () => {
+  const rules = [
+    inForce({ threshold: 8, severity: 'critical' }),
+    inForce({ threshold: 5 }),
+    inForce({ threshold: 4, metric: 'product_temperature' }),
+    inForce({ threshold: 0, condition: 'below' }),
+  ]
+  expect(roomWithin(limitsOf(rules))).toEqual({ low: 0, high: 5 })
+  expect(roomWithin([])).toEqual({})
 })

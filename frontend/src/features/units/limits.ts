@@ -1,8 +1,6 @@
 /** Which alert rules bound a unit's temperature, and which alerts shade its chart. */
 
-import type { AlertRule, Severity, Unit } from '@/shared/api/types'
-import type { Scale } from '@/shared/preferences'
-import { duration, temperature } from '@/shared/units'
+import type { Severity, UnitRule } from '@/shared/api/types'
 
 export interface Limit {
   rule: string
@@ -10,6 +8,8 @@ export interface Limit {
   celsius: number
   severity: Severity
   delayMs: number
+  /** What it bounds: the air, or the estimated temperature of what lies in it. */
+  of: 'air' | 'product'
 }
 
 /** A stretch in which an alert was on. */
@@ -21,48 +21,43 @@ export interface Span {
   severity: Severity
   /** What its rule is called. */
   name: string
+  /** It didn't happen: a rule that is being tried would have opened it. There is no alert to go to. */
+  tried?: boolean
 }
 
-function appliesTo(rule: AlertRule, unit: Unit): boolean {
-  if (!rule.enabled || (rule.is_default && !unit.default_rules)) return false
-  const { site, area, unit: one, unit_kind } = rule.scope ?? {}
-  if (site) return site === unit.site
-  if (area) return area === unit.area
-  if (one) return one === unit.id
-  if (unit_kind) return unit_kind === unit.kind
-  return true
-}
-
-/** The temperature limits of a unit, from the coldest to the warmest. */
-export function limitsOf(unit: Unit, rules: AlertRule[]): Limit[] {
+/** The temperature limits in force for a unit, as they are now changed for it, from the coldest to the warmest. */
+export function limitsOf(rules: UnitRule[]): Limit[] {
   return rules
-    .filter((rule) => rule.metric === 'temperature' && appliesTo(rule, unit))
-    .flatMap((rule) =>
-      (rule.condition === 'above' || rule.condition === 'below') && typeof rule.threshold === 'number'
-        ? [
-            {
-              rule: rule.id,
-              side: rule.condition,
-              celsius: rule.threshold,
-              severity: rule.severity,
-              delayMs: (rule.delay_s ?? 0) * 1000,
-            } satisfies Limit,
-          ]
-        : [],
-    )
+    .filter(({ in_force }) => in_force)
+    .flatMap((rule) => limitOf({ ...rule, ...changed(rule) }) ?? [])
     .sort((a, b) => a.celsius - b.celsius)
 }
 
-/** "Above 5.0 °C for 30 min" */
-export function limitWords(limit: Limit, scale: Scale): string {
-  const side = limit.side === 'above' ? 'Above' : 'Below'
-  const held = limit.delayMs > 0 ? ` for ${duration(limit.delayMs)}` : ''
-  return `${side} ${temperature(limit.celsius, scale)}${held}`
+function changed({ override }: UnitRule): { threshold?: number; delay_s?: number } {
+  if (!override || override.ended_at) return {}
+  return {
+    ...(override.threshold !== null && { threshold: override.threshold }),
+    ...(override.delay_s !== null && { delay_s: override.delay_s }),
+  }
 }
 
-/** The room between the innermost limits, in °C; undefined on a side that has none. */
+type Terms = Pick<UnitRule, 'id' | 'metric' | 'condition' | 'severity'> & {
+  threshold: number | null
+  delay_s: number
+}
+
+/** The line of one rule; null if it bounds no temperature. */
+export function limitOf({ id, metric, condition, threshold, severity, delay_s }: Terms): Limit | null {
+  if (metric !== 'temperature' && metric !== 'product_temperature') return null
+  if ((condition !== 'above' && condition !== 'below') || threshold === null) return null
+  const of = metric === 'temperature' ? 'air' : 'product'
+  return { rule: id, side: condition, celsius: threshold, severity, delayMs: delay_s * 1000, of }
+}
+
+/** The room between the innermost limits of the air, in °C; undefined on a side that has none. */
 export function roomWithin(limits: Limit[]): { low?: number; high?: number } {
-  const of = (side: Limit['side']) => limits.filter((limit) => limit.side === side).map((limit) => limit.celsius)
+  const air = limits.filter((limit) => limit.of === 'air')
+  const of = (side: Limit['side']) => air.filter((limit) => limit.side === side).map((limit) => limit.celsius)
   const [above, below] = [of('above'), of('below')]
   return {
     ...(below.length > 0 && { low: Math.max(...below) }),

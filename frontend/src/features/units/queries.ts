@@ -2,7 +2,7 @@
 
 import { keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { answer, api, everyPage } from '@/shared/api/client'
-import type { AlertRule, Area, Readings, Sensor, Unit } from '@/shared/api/types'
+import type { Area, Readings, Sensor, Unit } from '@/shared/api/types'
 import { FIRST_MOMENT, MAX_POINTS, type Window } from './range'
 import { joined, type Series, seriesFrom } from './series'
 
@@ -52,21 +52,6 @@ export const sensorsQuery = (organization: string, unit: string) =>
           }),
         ),
       ),
-  })
-
-export const rulesQuery = (organization: string) =>
-  queryOptions({
-    queryKey: ['alert-rules', organization],
-    queryFn: ({ signal }): Promise<AlertRule[]> =>
-      everyPage((cursor) =>
-        answer(
-          api.GET('/api/v1/orgs/{organization}/alert-rules/', {
-            params: { path: { organization }, query: { page_size: PAGE, cursor } },
-            signal,
-          }),
-        ),
-      ),
-    staleTime: 5 * MINUTE,
   })
 
 /** Every sensor that ever measured here and still belongs to it: a chart shows what a retired one measured, too. */

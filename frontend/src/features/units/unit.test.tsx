@@ -1,4 +1,4 @@
-import { screen, waitFor } from '@testing-library/react'
+import { screen, waitFor, within } from '@testing-library/react'
 import { describe, expect, it } from 'vitest'
 import type { Readings } from '@/shared/api/types'
 import { openApp } from '@/testing/app'
@@ -72,19 +72,45 @@ describe("a unit's page", () => {
     expect(await screen.findByRole('img', { name: /last 7 days/ })).toBeVisible()
   })
 
-  it('lists the limits that bound it, from its kind and from itself', async () => {
+  it('lists the rules that watch it, and why others do not', async () => {
     const backend = measured()
     const [unit] = backend.units
+    const wide = aRule({ scope: {}, threshold: 6, severity: 'warning', delay_s: 0 })
     backend.rules = [
       aRule({ scope: { unit_kind: 'reach_in_fridge' }, threshold: 5, severity: 'warning', delay_s: 1800 }),
       aRule({ scope: { unit: unit?.id }, threshold: 8, severity: 'critical', delay_s: 0, is_default: false }),
       aRule({ scope: { unit_kind: 'walk_in_freezer' }, threshold: -15 }),
+      wide,
     ]
+    backend.notInForce = { [wide.id]: 'Not in force: replaced by a rule made for its kind of unit.' }
     open(backend)
-    const limits = (await screen.findByRole('heading', { name: 'Limits' })).closest('section') as HTMLElement
-    await waitFor(() => expect(limits).toHaveTextContent(/Above 5.0.°C for 30.min.*Warning/))
-    expect(limits).toHaveTextContent(/Above 8.0.°C.*Critical/)
-    expect(limits).not.toHaveTextContent('15.0')
+    const rules = within(await screen.findByRole('region', { name: 'Rules here' }))
+    const inForce = await rules.findByRole('list', { name: 'In force' })
+    expect(inForce).toHaveTextContent(/Air above 8.0.°C.*Critical.*Air above 5.0.°C for 30.min.*Warning/)
+    expect(inForce).not.toHaveTextContent('15.0')
+    expect(rules.getByText(/replaced by a rule made for its kind of unit/)).toBeInTheDocument()
+  })
+
+  it('shows where the product was on request, and what the labels tell', async () => {
+    const backend = measured()
+    const [sensor] = backend.sensors
+    backend.labels = [
+      { kind: 'defrost', from: ago(3600), to: ago(2400), sensor: sensor?.id ?? '', peak: 9 },
+      { kind: 'door_open', from: ago(1000), to: ago(940), sensor: sensor?.id ?? '', peak: 4 },
+    ]
+    backend.product = {
+      tau_s: 3600,
+      results: [{ at: ago(3600), sensor: sensor?.id ?? '', product_temperature: 3 }],
+    }
+    const { user } = open(backend)
+    const legend = within(await screen.findByRole('list', { name: 'Lines of the chart' }))
+    expect(await legend.findByText('Defrost')).toBeVisible()
+    expect(legend.getByText('Door open')).toBeVisible()
+    expect(screen.getByText('Defrosts').nextSibling).toHaveTextContent(/once 20.min/)
+    expect(backend.asked.some((each) => each.includes('product-temperature'))).toBe(false)
+    await user.click(legend.getByRole('button', { name: 'Product (estimate)' }))
+    await waitFor(() => expect(backend.asked.some((each) => each.includes('product-temperature'))).toBe(true))
+    expect(legend.getByRole('button', { name: 'Product (estimate)' })).toHaveAttribute('aria-pressed', 'true')
   })
 
   it('lists what happened to it', async () => {

@@ -32,6 +32,8 @@ export function useReadings(unit: Unit, stretch: Stretch) {
     names,
     /** Where the hand rests: what else is asked of the server is asked for this. */
     resting: { from, to },
+    /** A bit more than is shown, on a grid: what is drawn beside the readings is asked for in the same. */
+    around: windowOf({ from, to }, gap, Date.now()),
     /** Fetches what will be asked for soon, unless it is known. */
     prefetch: (wanted: Stretch) => void client.prefetchQuery(query(wanted)),
   }
