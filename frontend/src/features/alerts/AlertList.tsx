@@ -9,7 +9,7 @@ import { StatusBadge } from '@/shared/ui/StatusBadge'
 import { ALERT_STATUS, SEVERITY } from '@/shared/ui/status'
 import { duration, momentAt } from '@/shared/units'
 import classes from './AlertList.module.css'
-import { extent, headline, lasted } from './words'
+import { extent, headline, isSnoozed, lasted, title } from './words'
 
 interface Props {
   alerts: Alert[]
@@ -35,6 +35,7 @@ function AlertRow({ alert, ofOneUnit }: { alert: Alert; ofOneUnit: boolean | und
   const zone = useZone(alert.site)
   const over = alert.status === 'resolved'
   const long = useNow((now) => duration(lasted(alert, now)))
+  const snoozed = useNow((now) => isSnoozed(alert, now))
   return (
     <li className={classes.row} data-over={over || undefined}>
       <div className={classes.severity}>
@@ -44,11 +45,12 @@ function AlertRow({ alert, ofOneUnit }: { alert: Alert; ofOneUnit: boolean | und
       </div>
       <div className={classes.what}>
         <Link to="/o/$org/alerts/$alert" params={{ org: organization, alert: alert.id }} className={classes.link}>
-          {ofOneUnit ? headline(alert) : `${alert.unit_name}: ${headline(alert).toLowerCase()}`}
+          {ofOneUnit ? headline(alert) : title(alert)}
         </Link>
         <span className={classes.small}>
           {[ofOneUnit ? ALERT_STATUS[alert.status] : alert.site_name, extent(alert, scale)].filter(Boolean).join(' · ')}
         </span>
+        <span className={classes.small}>{[...beside(alert, snoozed, zone)].join(' · ')}</span>
       </div>
       <div className={classes.when}>
         <span>{momentAt(alert.opened_at, zone)}</span>
@@ -59,4 +61,13 @@ function AlertRow({ alert, ofOneUnit }: { alert: Alert; ofOneUnit: boolean | und
       </span>
     </li>
   )
+}
+
+/** What else one should know before opening it. */
+function* beside(alert: Alert, snoozed: boolean, zone: string | undefined): Generator<string> {
+  if (alert.assigned_to) yield `assigned to ${alert.assigned_to_name || 'a former member'}`
+  if (snoozed && alert.snoozed_until) yield `snoozed until ${momentAt(alert.snoozed_until, zone)}`
+  if (alert.muted_by) yield 'muted'
+  if (alert.found_at) yield 'found late'
+  if (alert.contradicted_at) yield 'it never happened'
 }

@@ -1,8 +1,6 @@
-import { Button } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { useState } from 'react'
-import type { Alert } from '@/shared/api/types'
+import type { Alert, Colleague } from '@/shared/api/types'
 import { may, useMember } from '@/shared/member'
 import { useNow } from '@/shared/now'
 import { useScale } from '@/shared/preferences'
@@ -14,29 +12,37 @@ import { StatusBadge } from '@/shared/ui/StatusBadge'
 import { Loading, Trouble } from '@/shared/ui/states'
 import { ALERT_STATUS, SEVERITY } from '@/shared/ui/status'
 import { duration, moment, zoneNote } from '@/shared/units'
-import { AcknowledgeDialog, ResolveDialog } from './AlertDialogs'
+import { AlertActions } from './AlertActions'
+import { CommentForm } from './AlertDialogs'
+import { AlertNotices } from './AlertNotices'
 import classes from './AlertPage.module.css'
-import { alertEventsQuery } from './queries'
+import { alertEventsQuery, comment } from './queries'
 import { Timeline } from './Timeline'
-import { headline, lasted, measure } from './words'
+import { lasted, measure, title, whyWords } from './words'
 
 interface Props {
   alert: Alert
   /** The unit's temperature around it; the units feature draws it. */
   chart: React.ReactNode
+  /** What every rule of the unit said at that moment; the rules feature tells it. */
+  reasons: React.ReactNode
+  /** What mutes it, and the button that would; the mutes feature has both. */
+  muted: React.ReactNode
+  mute: React.ReactNode
+  /** Those who may see it. */
+  colleagues: Colleague[]
 }
 
-/** One alert: what happened, what was done, and the buttons for what is left to do. */
-export function AlertPage({ alert, chart }: Props) {
+/** One alert: what happened, why it opened, what was done, and the buttons for what is left to do. */
+export function AlertPage({ alert, chart, reasons, muted, mute, colleagues }: Props) {
   const { organization } = useMember()
   const { tone, word } = SEVERITY[alert.severity]
-  const events = useQuery(alertEventsQuery(organization, alert.id))
   const zone = useZone(alert.site)
   const elsewhere = zone && zoneNote(zone, Date.parse(alert.opened_at))
   const note = elsewhere && `times in ${elsewhere}`
   return (
     <Page
-      title={`${alert.unit_name}: ${headline(alert).toLowerCase()}`}
+      title={title(alert)}
       above={
         <>
           <Link to="/o/$org/alerts" params={{ org: organization }} className={classes.crumb}>
@@ -49,46 +55,76 @@ export function AlertPage({ alert, chart }: Props) {
         <>
           <StatusBadge tone={tone}>{word}</StatusBadge>
           <span className={classes.status}>{ALERT_STATUS[alert.status]}</span>
+          {alert.assigned_to && <span>Assigned to {alert.assigned_to_name || 'a former member'}</span>}
         </>
       }
-      actions={<Actions alert={alert} />}
+      actions={<AlertActions {...{ alert, colleagues, mute }} />}
     >
+      <AlertNotices alert={alert} zone={zone}>
+        {muted}
+      </AlertNotices>
       <div className={classes.columns}>
         <div className={classes.column}>
           <Panel title="What happened" note={note}>
             <Facts alert={alert} zone={zone} />
           </Panel>
           {chart}
+          <Why alert={alert}>{reasons}</Why>
         </div>
-        <Panel title="Timeline" note={note}>
-          {events.isPending && <Loading rows={3} />}
-          {events.error && !events.data && <Trouble error={events.error} retry={() => void events.refetch()} />}
-          {events.data && <Timeline events={events.data} zone={zone} />}
-        </Panel>
+        <div className={classes.column}>
+          <History alert={alert} zone={zone} note={note} />
+        </div>
       </div>
     </Page>
   )
 }
 
-function Actions({ alert }: { alert: Alert }) {
+interface HistoryProps {
+  alert: Alert
+  zone: string | undefined
+  note: React.ReactNode
+}
+
+function History({ alert, zone, note }: HistoryProps) {
   const member = useMember()
-  const [dialog, setDialog] = useState<'acknowledge' | 'resolve' | null>(null)
-  const close = () => setDialog(null)
-  if (alert.status === 'resolved') return null
-  if (!may(member, 'alerts.acknowledge')) {
-    return <p className={classes.hint}>As a viewer you can look. Staff can acknowledge and resolve.</p>
-  }
+  const client = useQueryClient()
+  const events = useQuery(alertEventsQuery(member.organization, alert.id))
+  const saying = useMutation({
+    mutationFn: (words: string) => comment(member.organization, alert.id, words),
+    onSuccess: () => client.invalidateQueries(alertEventsQuery(member.organization, alert.id)),
+  })
   return (
-    <>
-      {alert.status === 'open' && <Button onClick={() => setDialog('acknowledge')}>Acknowledge</Button>}
-      {may(member, 'alerts.resolve') && (
-        <Button variant={alert.status === 'open' ? 'default' : 'filled'} onClick={() => setDialog('resolve')}>
-          Resolve
-        </Button>
+    <Panel title="Timeline" note={note}>
+      {events.isPending && <Loading rows={3} />}
+      {events.error && !events.data && <Trouble error={events.error} retry={() => void events.refetch()} />}
+      {events.data && <Timeline events={events.data} zone={zone} />}
+      {may(member, 'alerts.comment') && (
+        <CommentForm onSend={saying.mutateAsync} pending={saying.isPending} error={saying.error} />
       )}
-      <AcknowledgeDialog alert={alert} opened={dialog === 'acknowledge'} onClose={close} />
-      <ResolveDialog alert={alert} opened={dialog === 'resolve'} onClose={close} />
-    </>
+    </Panel>
+  )
+}
+
+/** Why it opened, from what it found then; below, what the other rules of the unit said at that moment. */
+function Why({ alert, children }: { alert: Alert; children: React.ReactNode }) {
+  const scale = useScale()
+  const words = whyWords(alert, scale)
+  return (
+    <Panel title="Why did this alert open?">
+      {words.length > 0 ? (
+        <ul className={classes.why}>
+          {words.map((each) => (
+            <li key={each}>{each}</li>
+          ))}
+        </ul>
+      ) : (
+        <p className={classes.none}>
+          {alert.rule_name ? `The rule “${alert.rule_name}” opened it.` : 'A rule opened it.'} It comes from a time when
+          the terms of a rule weren't kept with its alerts.
+        </p>
+      )}
+      {children}
+    </Panel>
   )
 }
 
@@ -99,20 +135,31 @@ function Facts({ alert, zone }: { alert: Alert; zone: string | undefined }) {
   return (
     <DataList
       facts={[
+        alert.unit
+          ? {
+              term: 'Unit',
+              value: (
+                <Link to="/o/$org/units/$unit" params={{ org: organization, unit: alert.unit }}>
+                  {alert.unit_name}
+                </Link>
+              ),
+            }
+          : Boolean(alert.site_name) && { term: 'Site', value: alert.site_name },
         {
-          term: 'Unit',
-          value: alert.unit ? (
-            <Link to="/o/$org/units/$unit" params={{ org: organization, unit: alert.unit }}>
-              {alert.unit_name}
+          term: 'Rule',
+          value: alert.rule ? (
+            <Link to="/o/$org/rules/$rule" params={{ org: organization, rule: alert.rule }}>
+              {alert.rule_name || 'Its rule'}
             </Link>
           ) : (
-            alert.unit_name
+            alert.rule_name || '–'
           ),
         },
-        { term: 'Rule', value: alert.rule_name || '–' },
         alert.threshold !== null && { term: 'Limit', value: measure(alert, alert.threshold, scale) },
-        alert.value !== null && { term: 'When it opened', value: measure(alert, alert.value, scale) },
-        alert.peak !== null && { term: 'Worst value', value: measure(alert, alert.peak, scale) },
+        alert.value !== null &&
+          alert.threshold !== null && { term: 'When it opened', value: measure(alert, alert.value, scale) },
+        alert.peak !== null &&
+          alert.threshold !== null && { term: 'Worst value', value: measure(alert, alert.peak, scale) },
         { term: 'Out of range since', value: moment(alert.started_at, zone) },
         { term: 'Opened', value: moment(alert.opened_at, zone) },
         alert.found_at !== null && { term: 'Found late', value: moment(alert.found_at, zone) },
@@ -121,7 +168,7 @@ function Facts({ alert, zone }: { alert: Alert; zone: string | undefined }) {
         alert.resolved_at !== null && { term: 'Resolved', value: moment(alert.resolved_at, zone) },
         Boolean(alert.corrective_action) && { term: 'Corrective action', value: alert.corrective_action },
         Boolean(alert.cause) && { term: 'Cause', value: alert.cause },
-        Boolean(alert.disposition) && { term: 'Goods', value: alert.disposition },
+        Boolean(alert.disposition) && { term: 'Food', value: alert.disposition },
         Boolean(alert.amount) && { term: 'Amount', value: alert.amount },
       ]}
     />

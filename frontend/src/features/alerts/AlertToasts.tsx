@@ -8,7 +8,7 @@ import { SEVERITY } from '@/shared/ui/status'
 import { dismissToast, toast } from '@/shared/ui/toast'
 import classes from './AlertToasts.module.css'
 import { openAlertsQuery } from './queries'
-import { extent, headline } from './words'
+import { extent, headline, subject } from './words'
 
 const WARNING_SECONDS = 10
 
@@ -28,11 +28,12 @@ export function AlertToasts() {
     known.current = { organization, ids }
     if (!before) return // what was open already isn't news
     for (const alert of open) {
-      if (before.has(alert.id)) continue
+      // What is muted, or a part of something else that was told, isn't told here either.
+      if (before.has(alert.id) || alert.muted_by || alert.parent) continue
       toast({
         id: alert.id,
         tone: SEVERITY[alert.severity].tone,
-        title: `${SEVERITY[alert.severity].word}: ${alert.unit_name}`,
+        title: `${SEVERITY[alert.severity].word}: ${subject(alert)}`,
         seconds: alert.severity === 'critical' ? null : WARNING_SECONDS,
         children: <Words alert={alert} words={[headline(alert), extent(alert, scale)].filter(Boolean).join(', ')} />,
       })

@@ -1,4 +1,6 @@
 import type { AlertEvent } from '@/shared/api/types'
+import { sentenceIn } from '@/shared/measures'
+import { useScale } from '@/shared/preferences'
 import { moment } from '@/shared/units'
 import classes from './Timeline.module.css'
 
@@ -10,6 +12,25 @@ const WORDS: Record<AlertEvent['event'], string> = {
   resolved: 'Resolved',
   reopened: 'Opened again',
   commented: 'Comment',
+  assigned: 'Assigned',
+  muted: 'Muted: nobody is told',
+  unmuted: 'Told after a mute',
+  lapsed: 'The acknowledgement has lapsed',
+  awake: 'The snooze is over',
+  amended: 'Corrected by late readings',
+  contradicted: 'Contradicted by late readings',
+}
+
+const CHANNELS: Record<Exclude<AlertEvent['channel'], ''>, string> = {
+  readings: 'readings',
+  clock: 'the clock',
+  web: 'web app',
+  api: 'API',
+  live: 'live screen',
+  email: 'e-mail',
+  sms: 'text message',
+  voice: 'phone',
+  push: 'push message',
 }
 
 /** What readings did has nobody's name. */
@@ -18,8 +39,9 @@ function who(event: AlertEvent): string {
   return event.event === 'resolved' ? ' by itself' : ''
 }
 
-/** Every move of an alert, in order, with who and why. */
+/** Every move of an alert, in order, with who, when, through which channel and why. */
 export function Timeline({ events, zone }: { events: AlertEvent[]; zone: string | undefined }) {
+  const scale = useScale()
   const ordered = [...events].sort((a, b) => Date.parse(a.at) - Date.parse(b.at))
   return (
     <ol className={classes.timeline}>
@@ -27,14 +49,15 @@ export function Timeline({ events, zone }: { events: AlertEvent[]; zone: string 
         <li key={event.id} className={classes.event} data-event={event.event}>
           <div className={classes.line}>
             <span className={classes.what}>
-              {WORDS[event.event]}
+              {WORDS[event.event] ?? event.event}
               {who(event)}
             </span>
-            <time dateTime={event.at} className={classes.when}>
-              {moment(event.at, zone)}
-            </time>
+            <span className={classes.when}>
+              <time dateTime={event.at}>{moment(event.at, zone)}</time>
+              {event.channel && event.by && ` · ${CHANNELS[event.channel] ?? event.channel}`}
+            </span>
           </div>
-          {event.note && <p className={classes.note}>{event.note}</p>}
+          {event.note && <p className={classes.note}>{event.by ? event.note : sentenceIn(event.note, scale)}</p>}
         </li>
       ))}
     </ol>

@@ -1,10 +1,10 @@
-import { screen, waitFor, within } from '@testing-library/react'
+import { fireEvent, screen, waitFor, within } from '@testing-library/react'
 import { HttpResponse, http } from 'msw'
 import { describe, expect, it } from 'vitest'
 import type { Role } from '@/shared/api/types'
 import { openApp } from '@/testing/app'
 import { type Backend, startBackend } from '@/testing/backend'
-import { ago, aMe, anAlert, anEvent } from '@/testing/make'
+import { aColleague, ago, aMe, anAlert, anEvent } from '@/testing/make'
 import { server } from '@/testing/server'
 
 function withAlerts(...fields: Parameters<typeof anAlert>[1][]): Backend {
@@ -107,6 +107,137 @@ describe('an alert', () => {
     await user.click(await screen.findByRole('button', { name: 'Resolve' }))
     await user.click(within(await screen.findByRole('dialog')).getByRole('button', { name: 'Resolve' }))
     await waitFor(() => expect(backend.posted.resolve).toMatchObject({ corrective_action: '' }))
+  })
+
+  it('is resolved in three taps, with what people say most', async () => {
+    const backend = withAlerts({ severity: 'critical' })
+    const { user } = openFirst(backend)
+    await user.click(await screen.findByRole('button', { name: 'Resolve' }))
+    const dialog = within(await screen.findByRole('dialog'))
+    await user.click(dialog.getByRole('button', { name: 'Door closed' }))
+    await user.click(dialog.getByRole('button', { name: 'Resolve' }))
+    await waitFor(() => expect(backend.posted.resolve).toMatchObject({ corrective_action: 'Door closed' }))
+  })
+
+  it('asks what happened to the food, and how much it was', async () => {
+    const backend = withAlerts({ severity: 'critical' })
+    const { user } = openFirst(backend)
+    await user.click(await screen.findByRole('button', { name: 'Resolve' }))
+    const dialog = within(await screen.findByRole('dialog'))
+    await user.click(dialog.getByRole('button', { name: 'Iced-up evaporator' }))
+    await user.click(dialog.getByRole('button', { name: 'Food discarded' }))
+    await user.click(dialog.getByRole('radio', { name: 'Discarded' }))
+    await user.type(dialog.getByLabelText('How much'), '12 kg')
+    await user.click(dialog.getByRole('button', { name: 'Resolve' }))
+    await waitFor(() =>
+      expect(backend.posted.resolve).toEqual({
+        cause: 'Iced-up evaporator',
+        corrective_action: 'Food discarded',
+        disposition: 'Discarded',
+        amount: '12 kg',
+      }),
+    )
+  })
+
+  it('is snoozed in two taps, and says until when', async () => {
+    const backend = withAlerts({})
+    const { user } = openFirst(backend)
+    await user.click(await screen.findByRole('button', { name: 'Snooze' }))
+    const dialog = within(await screen.findByRole('dialog'))
+    await user.click(dialog.getByRole('button', { name: /^15 minutes/ }))
+    expect(await screen.findByText(/^Snoozed until .*/, { selector: 'p' })).toBeVisible()
+    const { until } = backend.posted.snooze as { until: string }
+    expect(Date.parse(until) - Date.now()).toBeGreaterThan(14 * 60_000)
+    expect(Date.parse(until) - Date.now()).toBeLessThanOrEqual(15 * 60_000)
+  })
+
+  it('is snoozed until a time of one’s own, but never for longer than a week', async () => {
+    const backend = withAlerts({})
+    const { user } = openFirst(backend)
+    await user.click(await screen.findByRole('button', { name: 'Snooze' }))
+    const dialog = within(await screen.findByRole('dialog'))
+    await user.click(dialog.getByRole('button', { name: /Another time/ }))
+    fireEvent.change(dialog.getByLabelText(/Until/), { target: { value: '2099-01-01T08:00' } })
+    await user.click(dialog.getByRole('button', { name: 'Snooze' }))
+    expect(await dialog.findByText('A snooze is at most 7 days long.')).toBeVisible()
+    expect(backend.posted.snooze).toBeUndefined()
+  })
+
+  it('is given to a colleague who may see it, or to oneself first of all', async () => {
+    const backend = withAlerts({})
+    const elsewhere = aColleague('Elsa Elsewhere', 'staff', { sites: ['another'] })
+    const own = aColleague('Casey Chef', 'manager', { is_you: true })
+    backend.members = [elsewhere, aColleague('Sam Rivera', 'staff'), own]
+    const { user } = openFirst(backend)
+    await user.click(await screen.findByRole('button', { name: 'Assign' }))
+    const dialog = within(await screen.findByRole('dialog'))
+    const offered = (await dialog.findAllByRole('listitem')).map((item) => item.textContent)
+    expect(offered).toEqual(['MeCasey Chef', 'Sam Riverastaff'])
+    await user.click(dialog.getByRole('button', { name: /^Me/ }))
+    expect((await screen.findAllByText('Assigned to Casey Chef'))[0]).toBeVisible()
+    expect(backend.posted.assign).toMatchObject({ user: own.user.id })
+  })
+
+  it('takes comments, which nobody can change', async () => {
+    const backend = withAlerts({})
+    const { user } = openFirst(backend)
+    const timeline = within(await section('Timeline'))
+    await user.type(await timeline.findByLabelText('Comment'), 'Looks like the compressor.')
+    await user.click(timeline.getByRole('button', { name: 'Send' }))
+    expect(await timeline.findByText('Comment by Casey Chef')).toBeVisible()
+    expect(timeline.getByText(/web app/)).toBeVisible()
+    expect(timeline.getByLabelText('Comment')).toHaveValue('')
+  })
+
+  it('is opened again with the reason', async () => {
+    const backend = withAlerts({ status: 'resolved', resolved_at: ago(60) })
+    const { user } = openFirst(backend)
+    await user.click(await screen.findByRole('button', { name: 'Open again' }))
+    const dialog = within(await screen.findByRole('dialog'))
+    await user.click(dialog.getByRole('button', { name: 'Open again' }))
+    expect(await dialog.findByText(/Say why/)).toBeVisible()
+    expect(backend.posted.reopen).toBeUndefined()
+    await user.type(dialog.getByLabelText('Why'), 'It is warm again.')
+    await user.click(dialog.getByRole('button', { name: 'Open again' }))
+    expect(await screen.findByRole('button', { name: 'Acknowledge' })).toBeVisible()
+  })
+
+  it('says why it opened, from what was found then', async () => {
+    const facts = {
+      terms: {
+        condition: 'above',
+        threshold: 8,
+        delay_s: 1800,
+        hysteresis: 1,
+        clear_delay_s: 600,
+        schedule: 'opening_hours',
+      },
+      signal: 'product_temperature',
+      reason: 'In force: the most specific rule, made for its kind of unit.',
+      counted_s: 1860,
+      frozen_s: 1200,
+    }
+    localStorage.setItem('freshtrack.scale', 'F')
+    openFirst(withAlerts({ facts }))
+    const why = within(await section('Why did this alert open?'))
+    expect(why.getByText(/estimated temperature of the product: not above 46.4.°F. It was 47.1.°F/)).toBeVisible()
+    expect(why.getByText(/lasted for 31.min, and the rule waits for 30.min/)).toBeVisible()
+    expect(why.getByText(/20.min without readings didn't count/)).toBeVisible()
+    expect(why.getByText(/opening hours only/)).toBeVisible()
+    expect(why.getByText(/back at 44.6.°F, 1.8.°F inside the limit for 10.min/)).toBeVisible()
+  })
+
+  it('says in plain words what is special about it', async () => {
+    const backend = withAlerts({ found_at: ago(0), opened_at: ago(7200), contradicted_at: ago(0) })
+    const [unit] = backend.units
+    const whole = anAlert(unit ?? ({} as never), { condition: 'no_data', gateway: 'g', unit: null, unit_name: '' })
+    const [first] = backend.alerts
+    if (first) backend.alerts = [{ ...first, parent: whole.id }, whole]
+    openFirst(backend)
+    expect(await screen.findByText('It never happened')).toBeVisible()
+    expect(screen.getByText(/readings came 2.h after it should have opened/)).toBeVisible()
+    expect(await screen.findByText('Part of a silent gateway')).toBeVisible()
+    expect(screen.getByRole('link', { name: 'Harbour Street Kitchen: gateway silent' })).toBeVisible()
   })
 
   it("shows the server's reason when somebody else was faster", async () => {

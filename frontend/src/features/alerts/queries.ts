@@ -134,6 +134,25 @@ export function resolve(
   )
 }
 
+const one = (organization: string, id: string) => ({ params: { path: { organization, id } } })
+
+/** Quiet until a moment, at most a week ahead; then it is told again if it lasts. */
+export const snooze = (organization: string, id: string, body: { until: string; note: string }): Promise<Alert> =>
+  answer(api.POST('/api/v1/orgs/{organization}/alerts/{id}/snooze/', { ...one(organization, id), body }))
+
+/** Whose it is; null: nobody's. */
+export const assign = (organization: string, id: string, user: string | null): Promise<Alert> =>
+  answer(
+    api.POST('/api/v1/orgs/{organization}/alerts/{id}/assign/', { ...one(organization, id), body: { user, note: '' } }),
+  )
+
+export const reopen = (organization: string, id: string, note: string): Promise<Alert> =>
+  answer(api.POST('/api/v1/orgs/{organization}/alerts/{id}/reopen/', { ...one(organization, id), body: { note } }))
+
+/** A comment stays as it was written. */
+export const comment = (organization: string, id: string, note: string): Promise<unknown> =>
+  answer(api.POST('/api/v1/orgs/{organization}/alerts/{id}/comment/', { ...one(organization, id), body: { note } }))
+
 /** Puts an alert's new state where it is on the screen, before any list is fetched again. */
 export function take(client: QueryClient, organization: string, alert: Alert): void {
   client.setQueryData(alertQuery(organization, alert.id).queryKey, alert)
