@@ -1,12 +1,14 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { onAlertMessage } from '@/features/alerts/live'
+import { onMuteMessage } from '@/features/mutes/live'
 import { onOrganizationMessage } from '@/features/organization/live'
+import { onRuleMessage } from '@/features/rules/live'
 import { meQuery } from '@/features/session/queries'
 import { onUnitMessage } from '@/features/units/live'
 import { LiveConnection, type LiveHandler, type LiveStatus, LiveStatusContext } from '@/shared/live'
 
-const HANDLERS: LiveHandler[] = [onUnitMessage, onAlertMessage, onOrganizationMessage]
+const HANDLERS: LiveHandler[] = [onUnitMessage, onAlertMessage, onRuleMessage, onMuteMessage, onOrganizationMessage]
 const POLL_EVERY = 10_000
 
 /** The one live connection of an organization: it feeds the query cache, and polls where it can't connect. */

@@ -7,6 +7,7 @@ import type { Action, Membership } from '@/shared/api/types'
 import { may, useMember } from '@/shared/member'
 import {
   IconBell,
+  IconBellOff,
   IconCheck,
   IconDashboard,
   IconHistory,
@@ -16,6 +17,7 @@ import {
   IconPerson,
   IconPlus,
   IconRefused,
+  IconRules,
   IconSettings,
 } from '@/shared/ui/icons'
 import classes from './Navigation.module.css'
@@ -26,6 +28,8 @@ interface Entry {
   to:
     | '/o/$org'
     | '/o/$org/alerts'
+    | '/o/$org/rules'
+    | '/o/$org/mutes'
     | '/o/$org/members'
     | '/o/$org/keys'
     | '/o/$org/quarantine'
@@ -47,6 +51,8 @@ const DAILY: Entry[] = [
 
 /** What is looked after now and then; on a phone behind "More". */
 const SELDOM: Entry[] = [
+  { to: '/o/$org/rules', words: 'Rules', icon: IconRules, needs: 'rules.view' },
+  { to: '/o/$org/mutes', words: 'Mutes', icon: IconBellOff, needs: 'mutes.view' },
   { to: '/o/$org/members', words: 'Members', icon: IconPeople, needs: 'members.view' },
   { to: '/o/$org/keys', words: 'API keys', icon: IconKey, needs: 'keys.view' },
   { to: '/o/$org/quarantine', words: 'Refused', icon: IconRefused, needs: 'quarantine.view' },

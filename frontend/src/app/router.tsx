@@ -14,6 +14,7 @@ import { ACTIONS, type AuditFilters } from '@/features/organization/audit'
 import type { KeyFilters } from '@/features/organization/KeysPage'
 import { CODES, STATES } from '@/features/quarantine/codes'
 import type { QuarantineFilters } from '@/features/quarantine/queries'
+import type { RuleFilters } from '@/features/rules/RulesPage'
 import { meQuery } from '@/features/session/queries'
 import type { DashboardFilters } from '@/features/units/DashboardPage'
 import { type ViewSearch, viewSearchOf } from '@/features/units/range'
@@ -29,9 +30,11 @@ import { InvitationRoute } from './pages/InvitationRoute'
 import { KeysRoute } from './pages/KeysRoute'
 import { LandingRoute } from './pages/LandingRoute'
 import { MembersRoute } from './pages/MembersRoute'
+import { MutesRoute } from './pages/MutesRoute'
 import { NewOrganizationRoute } from './pages/NewOrganizationRoute'
 import { ForgotPasswordRoute, ResetPasswordRoute } from './pages/PasswordRoutes'
 import { QuarantineRoute } from './pages/QuarantineRoute'
+import { NewRuleRoute, RuleRoute, RulesRoute } from './pages/RulesRoutes'
 import { SettingsRoute } from './pages/SettingsRoute'
 import { SignInRoute } from './pages/SignInRoute'
 import { SignUpRoute } from './pages/SignUpRoute'
@@ -156,6 +159,24 @@ const alerts = createRoute({
 
 const alert = createRoute({ getParentRoute: () => organization, path: '/alerts/$alert', component: AlertRoute })
 
+const rules = createRoute({
+  getParentRoute: () => organization,
+  path: '/rules',
+  validateSearch: (search): RuleFilters => ({ q: word(search.q) }),
+  component: RulesRoute,
+})
+
+const newRule = createRoute({
+  getParentRoute: () => organization,
+  path: '/rules/new',
+  validateSearch: (search): { unit?: string } => ({ unit: word(search.unit) }),
+  component: NewRuleRoute,
+})
+
+const rule = createRoute({ getParentRoute: () => organization, path: '/rules/$rule', component: RuleRoute })
+
+const mutes = createRoute({ getParentRoute: () => organization, path: '/mutes', component: MutesRoute })
+
 // The own account belongs to no organization; inside one it keeps that one's frame around it.
 const account = createRoute({ getParentRoute: () => organization, path: '/account', component: AccountRoute })
 const accountSection = createRoute({
@@ -232,6 +253,10 @@ const tree = root.addChildren([
       unit,
       alerts,
       alert,
+      rules,
+      newRule,
+      rule,
+      mutes,
       account,
       accountSection,
       settings,

@@ -3,15 +3,20 @@ import { getRouteApi, useLocation, useRouter } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { unitAlertsQuery, unitAlertsSinceQuery } from '@/features/alerts/queries'
 import { UnitAlerts } from '@/features/alerts/UnitAlerts'
-import type { Span } from '@/features/units/limits'
+import { MuteButton } from '@/features/mutes/MuteButton'
+import { UnitMuted } from '@/features/mutes/MuteNotices'
+import { UnitRulesPanel } from '@/features/rules/UnitRulesPanel'
+import { limitsOf, type Span } from '@/features/units/limits'
 import { unitsQuery } from '@/features/units/queries'
 import type { History } from '@/features/units/ReadingsPanel'
 import { FIRST_MOMENT, searchOf, stretchOf, type View, viewOf } from '@/features/units/range'
 import { UnitPage } from '@/features/units/UnitPage'
 import type { Alert } from '@/shared/api/types'
 import { useMember } from '@/shared/member'
+import { unitRulesQuery } from '@/shared/rules'
 import { useTitle } from '@/shared/ui/useTitle'
 import { LoadingPage, Missing, TroublePage } from './Fallbacks'
+import { useSubjects } from './usePlaces'
 
 const route = getRouteApi('/signed-in/o/$org/units/$unit')
 
@@ -22,13 +27,30 @@ export function UnitRoute() {
   const units = useQuery(unitsQuery(organization))
   const history = useHistory()
   const spans = useSpans(id, history.view)
+  const known = useQuery(unitRulesQuery(organization, id)).data
+  const limits = useMemo(() => limitsOf(known?.rules ?? []), [known])
+  const subjects = useSubjects()
   const unit = units.data?.find((each) => each.id === id)
   useTitle(unit?.name ?? 'Unit')
 
   if (units.error && !units.data) return <TroublePage error={units.error} retry={() => void units.refetch()} />
   if (!units.data) return <LoadingPage />
   if (!unit) return <Missing what="unit" />
-  return <UnitPage key={id} {...{ unit, history, spans }} alerts={<UnitAlerts unit={id} />} />
+  const site = subjects.sites.find((each) => each.id === unit.site)
+  const targets = [
+    { words: `This unit: ${unit.name}`, unit: id },
+    ...(site ? [{ words: `The whole site: ${site.name}`, site: site.id }] : []),
+  ]
+  return (
+    <UnitPage
+      key={id}
+      {...{ unit, history, limits, spans }}
+      muted={<UnitMuted unit={unit} subjects={subjects} />}
+      actions={<MuteButton targets={targets} site={unit.site} />}
+      rules={<UnitRulesPanel unit={unit} />}
+      alerts={<UnitAlerts unit={id} />}
+    />
+  )
 }
 
 /** The time shown is in the address: it can be sent to somebody, and the browser's way back is the chart's. */

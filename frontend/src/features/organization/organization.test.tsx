@@ -167,13 +167,24 @@ describe('a renamed organization', () => {
 })
 
 describe('the menu', () => {
-  const words = ['Dashboard', 'Alerts', 'Members', 'API keys', 'Refused', 'Audit trail', 'Settings', 'Account']
+  const words = [
+    'Dashboard',
+    'Alerts',
+    'Rules',
+    'Mutes',
+    'Members',
+    'API keys',
+    'Refused',
+    'Audit trail',
+    'Settings',
+    'Account',
+  ]
 
   it.each<[Role, string[]]>([
     ['owner', words],
     ['admin', words],
-    ['manager', ['Dashboard', 'Alerts', 'Members', 'Refused', 'Account']],
-    ['viewer', ['Dashboard', 'Alerts', 'Members', 'Account']],
+    ['manager', ['Dashboard', 'Alerts', 'Rules', 'Mutes', 'Members', 'Refused', 'Account']],
+    ['viewer', ['Dashboard', 'Alerts', 'Rules', 'Mutes', 'Members', 'Account']],
   ])('offers a %s what they may', async (role, offered) => {
     startBackend({ me: aMe(role) })
     openApp()
