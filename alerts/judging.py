@@ -3,36 +3,76 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
 import numpy as np
 from uuid_utils.compat import uuid7
 
-from alerts import evaluation, lifecycle
-from alerts.evaluation import Opened, Point, State, Terms, Transition
-from alerts.models import Alert, AlertRule
-from alerts.states import decode, encode
-from alerts.watching import METRICS, SCALES, UNWATCHED, Place, Rulebook, Watch
+from alerts import consequences, evaluation, faults, looking_back, silence
+from alerts.consequences import Again, Cause, InOrder
+from alerts.evaluation import IDLE, Point, State, Transition
+from alerts.evaluation.signals import WINDOW_S
+from alerts.looking_back import Hindsight, Late, newest_of, scheduled
+from alerts.models import Schedule
+from alerts.states import carried, decode, encode
+from alerts.watching import (
+    FAULT,
+    METRICS,
+    PRODUCT,
+    RATE,
+    SCALES,
+    SILENCE,
+    UNWATCHED,
+    Place,
+    Rulebook,
+    Watch,
+)
 from freshtrack.arrays import MISSING, NEVER
 from freshtrack.rounds import Row, Step, array_of, ask
-from sensors.models import Unit
 from sensors.recording import Before, Column, Mask, Rows
-from sensors.register import Probe, Register
+from sensors.register import Probe, Register, gap_s
 
-Newest = dict[int, tuple[float, float]]  # sensor -> (time, value)
+Newest = dict[int, tuple[float, float, float]]  # sensor -> (time, value, longest pause that counts)
+
+
+class Faults(NamedTuple):
+    """Probes that said that they can't measure: sensor ids and milliseconds, by sensor and time."""
+
+    sensor: Column
+    ms: Column
 
 
 class Batch:
-    """The new readings of one unit, in order of their times."""
+    """What is new of one unit: its readings in order of their times, and its faults."""
 
-    def __init__(self, rows: Rows, probes: Register) -> None:
+    def __init__(self, rows: Rows, faults: Sequence[tuple[int, int]], probes: Register) -> None:
         self._rows = rows.take(np.lexsort((rows.sensor, rows.ms)))
         self._probes = probes
         self._points: dict[str, list[Point]] = {}
+        self.faults = faults
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def edges(self) -> tuple[tuple[float, int], tuple[float, int]]:
+        """(time, sensor) of the first reading and of the last; there must be one."""
+        rows = self._rows
+        return (rows.ms[0] / 1000, int(rows.sensor[0])), (rows.ms[-1] / 1000, int(rows.sensor[-1]))
+
+    @property
+    def sensors(self) -> list[int]:
+        """Who says something here."""
+        return sorted({*self._rows.sensor.tolist(), *(sensor for sensor, _ in self.faults)})
+
+    def times_of(self, sensor: int) -> list[float]:
+        """When a sensor measured."""
+        times: list[float] = (self._rows.ms[self._rows.sensor == sensor] / 1000).tolist()
+        return times
 
     def points(self, metric: str) -> list[Point]:
         """What was measured. Judge what is stored: 5.004 is kept as 5.00, and a chart must agree with its alerts."""
@@ -49,28 +89,48 @@ class Batch:
         return points
 
 
-class Task(NamedTuple):
-    """One rule with one unit, and what to judge."""
+class Look(NamedTuple):
+    """A unit that needs a look, with everything to judge it by."""
 
-    key: str
-    watch: Watch
     place: Place
-    points: Sequence[Point]
-    others: Newest
+    watches: Sequence[Watch]
+    batch: Batch
+    newest: Mapping[str, Newest]  # by metric, before this batch
+    last: tuple[float, int] | None  # (time, sensor) of the unit's newest reading before this batch
+    heard: Mapping[int, float]  # when each sensor of the batch was heard before it
+
+    @property
+    def is_late(self) -> bool:
+        """Whether something of the batch is older than what the unit has measured already (Note [Late readings])."""
+        return bool(len(self.batch)) and self.last is not None and self.batch.edges[0] < self.last
+
+
+class Remembered(NamedTuple):
+    """What is kept of a rule between batches."""
+
+    state: State
+    carried: dict[int, tuple[float, float]]
 
 
 class Verdict(NamedTuple):
-    """What became of a task."""
+    """What became of one rule with one unit, or with one sensor of it."""
 
-    task: Task
-    before: State
-    after: State
-    transitions: list[Transition]
+    cause: Cause
+    before: Remembered
+    after: Remembered
+    transitions: Sequence[Transition]
 
+    @property
+    def changed(self) -> bool:
+        """Whether there is something to keep."""
+        return self.after != self.before
+
+
+_NOTHING: Final = Remembered(IDLE, {})
 
 _ACTIVE: Final = """
 SELECT string_agg(DISTINCT unit_id::text, ',') FROM alerts_rulestate
-WHERE organization_id = ANY ($1::uuid[]) AND active
+WHERE organization_id = ANY ($1::uuid[]) AND active AND unit_id IS NOT NULL
 """
 
 
@@ -85,88 +145,278 @@ def active(row: Row) -> set[UUID]:
     return {UUID(unit_id) for unit_id in units.split(",")} if units else set()
 
 
-def judge(news: Rows, *, probes: Register, rulebook: Rulebook, known: Before, active: set[UUID], at: datetime) -> None:
+def judge(
+    new: Rows,
+    *,
+    failed: Faults,
+    probes: Register,
+    rulebook: Rulebook,
+    known: Before,
+    active: set[UUID],
+    at: datetime,
+) -> None:
     """Evaluate the rules of the units that need it (Note [Envelopes] in watching.py), and move their alerts.
 
-    `news` are new readings, later than their probes' newest before this batch (Note [Late readings] in evaluation.py),
-    sorted by sensor; `known` is what was known before. Unclaimed and retired probes are judged by nobody.
-    Call inside the transaction that stores them, with the probes locked. A unit that another writer is just beginning
-    to remember is locked by it: whoever has a breach to add waits, and reads the state after that.
+    `new` are new readings, sorted by sensor and stored already; `known` is what was known before. Unclaimed and retired
+    probes are judged by nobody. Call inside the transaction that stores them, with the probes locked. A unit that
+    another writer is just beginning to remember is locked by it: whoever has a breach to add waits, and reads the state
+    after that.
     """
-    if not len(news):
+    if not len(new) and not len(failed.sensor):
         return
-    starts = np.flatnonzero(np.concatenate([[True], news.sensor[1:] != news.sensor[:-1]]))
-    sensors = [probes.probe(sensor) for sensor in news.sensor[starts].tolist()]
-    rulebook.learn({probe.unit_id: probe.organization_id for probe in sensors if probe.is_watched and probe.unit_id})
-    lengths = np.diff(np.append(starts, len(news)))
-    outside = _outside(news, sensors, lengths, rulebook)
-    marked = np.logical_or.reduceat(outside, starts).tolist()
-    needed = {probe.unit_id for probe, is_marked in zip(sensors, marked, strict=True) if is_marked} | active
+    starts = np.flatnonzero(np.concatenate([[True], new.sensor[1:] != new.sensor[:-1]]))[: len(new)]
+    sensors = [probes.probe(sensor) for sensor in new.sensor[starts].tolist()]
+    failing = [probes.probe(sensor) for sensor in failed.sensor.tolist()]
+    rulebook.learn({p.unit_id: p.organization_id for p in [*sensors, *failing] if p.is_watched and p.unit_id})
+    faults_of = _faults_of_units(failed, failing, rulebook, known)
+    lengths = np.diff(np.append(starts, len(new)))
+    needed = _needed(new, sensors, starts, lengths, rulebook, known) | active | faults_of.keys()
     rows_of: dict[UUID, list[tuple[int, int]]] = defaultdict(list)
     for probe, start, length in zip(sensors, starts.tolist(), lengths.tolist(), strict=True):
         unit_id = probe.unit_id
         if probe.is_watched and unit_id and unit_id in needed and rulebook.place(unit_id) is not None:
             rows_of[unit_id].append((start, length))
-    if rows_of:
-        _judge_units(
-            {unit: Batch(_slices(news, slices), probes) for unit, slices in rows_of.items()}, rulebook, known, at
-        )
+    batches = {
+        unit_id: Batch(_slices(new, rows_of.get(unit_id, [])), faults_of.get(unit_id, []), probes)
+        for unit_id in rows_of.keys() | faults_of.keys()
+    }
+    if batches:
+        _judge_units(batches, rulebook, known, probes, at)
 
 
-def _outside(news: Rows, sensors: Sequence[Probe], lengths: Column, rulebook: Rulebook) -> Mask:
+def _faults_of_units(
+    failed: Faults, failing: Sequence[Probe], rulebook: Rulebook, known: Before
+) -> dict[UUID, list[tuple[int, int]]]:
+    """Faults by unit, where a rule asks for them. A probe that has measured since is believed."""
+    found: dict[UUID, list[tuple[int, int]]] = defaultdict(list)
+    if len(failed.sensor):
+        is_late = failed.ms <= known.ms[known.at(failed.sensor)]
+        for probe, ms, late in zip(failing, failed.ms.tolist(), is_late.tolist(), strict=True):
+            unit_id = probe.unit_id
+            if late or not probe.is_watched or not unit_id:
+                continue
+            if any(watch.signal == FAULT for watch in rulebook.watches(unit_id)):
+                found[unit_id].append((probe.id, ms))
+    return found
+
+
+def _needed(
+    new: Rows, sensors: Sequence[Probe], starts: Column, lengths: Column, rulebook: Rulebook, known: Before
+) -> set[UUID]:
+    """Units with a reading outside their envelope, or with a late one at a time when an alert stood."""
+    if not len(new):
+        return set()
+    marked = np.logical_or.reduceat(_outside(new, sensors, lengths, rulebook), starts)
+    is_late = new.ms <= known.ms[known.at(new.sensor)]
+    needed = {p.unit_id for p, is_marked in zip(sensors, marked.tolist(), strict=True) if is_marked and p.unit_id}
+    if is_late.any():
+        late = np.logical_or.reduceat(is_late, starts)
+        earliest = np.minimum.reduceat(new.ms, starts)
+        times = {
+            p.unit_id: ms / 1000
+            for p, is_one, ms in zip(sensors, late.tolist(), earliest.tolist(), strict=True)
+            if is_one and p.is_watched and p.unit_id and p.unit_id not in needed
+        }
+        needed |= looking_back.units_with_alerts(times)
+    return needed
+
+
+def _outside(rows: Rows, sensors: Sequence[Probe], lengths: Column, rulebook: Rulebook) -> Mask:
     """Which readings lie outside the envelope of their unit."""
     watched = [
         rulebook.envelope(probe.unit_id) if probe.is_watched and probe.unit_id else UNWATCHED for probe in sensors
     ]
     limits = np.array(watched)
-    outside = np.zeros(len(news), dtype=np.bool_)
+    outside = np.zeros(len(rows), dtype=np.bool_)
     for number, metric in enumerate(METRICS):
         low, high = limits[:, 2 * number], limits[:, 2 * number + 1]
-        if np.isinf(low).all() and np.isinf(high).all():
+        if np.isneginf(low).all() and np.isposinf(high).all():
             continue
-        values = news.metric(metric)
+        values = rows.metric(metric)
         beyond = (values < np.repeat(low, lengths)) | (values > np.repeat(high, lengths))
         outside |= beyond & (values != MISSING)
     return outside
 
 
 def _slices(rows: Rows, slices: Sequence[tuple[int, int]]) -> Rows:
+    if not slices:
+        return rows.take(np.empty(0, dtype=np.int64))
     return rows.take(np.concatenate([np.arange(start, start + length) for start, length in slices]))
 
 
-def _judge_units(by_unit: dict[UUID, Batch], rulebook: Rulebook, known: Before, at: datetime) -> None:
-    watched = {unit_id: rulebook.watches(unit_id) for unit_id in sorted(by_unit)}
-    keys = {
-        (unit_id, watch.rule_id): lifecycle.cause_key(rule_id=watch.rule_id, unit_id=unit_id)
-        for unit_id, watches in watched.items()
-        for watch in watches
+def _judge_units(batches: dict[UUID, Batch], rulebook: Rulebook, known: Before, probes: Register, at: datetime) -> None:
+    units = sorted(batches)
+    causes = {
+        unit_id: [
+            cause
+            for watch in rulebook.watches(unit_id)
+            for cause in consequences.causes(watch, _place(rulebook, unit_id), batches[unit_id].sensors, probes)
+        ]
+        for unit_id in units
     }
-    newest, states = _lock(list(watched), sorted(keys.values()), known)
-    tasks = [
-        Task(keys[unit_id, watch.rule_id], watch, place, points, newest[unit_id, watch.metric])
-        for unit_id, watches in watched.items()
-        if (place := rulebook.place(unit_id)) is not None
-        for watch in watches
-        if (points := by_unit[unit_id].points(watch.metric))
-    ]
-    # Critical ones first: an open critical silences the messages of the warning, in the same batch too.
-    tasks.sort(key=lambda task: not task.watch.is_critical)
-    verdicts = [_evaluate(task, states.get(task.key)) for task in tasks if _matters(task, states)]
-    for verdict in verdicts:
-        if verdict.transitions:
-            _move(verdict, at=at)
-        if verdict.after.open and verdict.after.peak != verdict.before.peak:
-            Alert.objects.unresolved().filter(cause_key=verdict.task.key).update(peak=verdict.after.peak)
-    _keep([verdict for verdict in verdicts if verdict.after != verdict.before])
+    newest, last, remembered = _lock(units, sorted(c.key for found in causes.values() for c in found), known)
+    before = dict(zip(known.sensor.tolist(), (known.ms / 1000).tolist(), strict=True))
+    verdicts: list[Verdict] = []
+    again: list[tuple[Cause, Hindsight]] = []
+    for unit_id in units:
+        batch = batches[unit_id]
+        by_metric = {metric: newest[unit_id, metric] for metric in METRICS}
+        look = Look(_place(rulebook, unit_id), rulebook.watches(unit_id), batch, by_metric, last.get(unit_id), before)
+        shared = [cause for cause in causes[unit_id] if cause.sensor is None]
+        if look.is_late:
+            hindsights = _look_back(look, shared)
+            again += zip(shared, hindsights, strict=True)
+            verdicts += _remember(shared, hindsights, remembered)
+        else:
+            verdicts += [_judge_shared(look, cause, remembered.get(cause.key, _NOTHING)) for cause in shared]
+        verdicts += [
+            _judge_sensor(look, cause, remembered.get(cause.key, _NOTHING), at)
+            for cause in causes[unit_id]
+            if cause.sensor is not None
+        ]
+    consequences.follow(
+        [InOrder(v.cause, v.before.state, v.after.state, v.transitions) for v in verdicts],
+        [Again(cause, hindsight.state, hindsight.moves) for cause, hindsight in again],
+        at=at,
+    )
+    _keep([verdict for verdict in verdicts if verdict.changed])
 
+
+def _place(rulebook: Rulebook, unit_id: UUID) -> Place:
+    place = rulebook.place(unit_id)
+    assert place is not None  # noqa: S101 (deleted units aren't judged)
+    return place
+
+
+# --- one rule ---------------------------------------------------------------------------------------------------------
+
+
+def _judge_shared(look: Look, cause: Cause, remembered: Remembered) -> Verdict:
+    """A rule that all sensors of the unit share; their readings come in the order of their times."""
+    watch, place = cause.watch, look.place
+    if not len(look.batch):
+        return Verdict(cause, remembered, remembered, [])
+    if watch.signal == PRODUCT:
+        return _judge_product(look, cause, remembered)
+    if watch.signal == RATE:
+        points, others = _rates(look, watch)
+    else:
+        points, others = look.batch.points(watch.signal), look.newest[watch.signal]
+    breached = watch.terms.breached
+    if (
+        remembered.state.idle
+        and not any(breached(point.value) for point in points)
+        and not any(breached(value) for _, value, _ in others.values())
+    ):
+        return Verdict(cause, remembered, remembered, [])
+    after, transitions = evaluation.evaluate(
+        watch.terms, remembered.state, scheduled(points, watch, place), others=others
+    )
+    return Verdict(cause, remembered, Remembered(after, {}), transitions)
+
+
+def _rates(look: Look, watch: Watch) -> tuple[list[Point], Newest]:
+    (first, _), _ = look.batch.edges
+    points = look.batch.points(watch.metric)
+    gap = max([point.gap_s for point in points], default=0.0)
+    past = looking_back.read(look.place.unit_id, since=first - 2 * (WINDOW_S + gap), until=first)
+    earlier = past.points(watch.metric)
+    known = evaluation.rate(earlier)
+    together = evaluation.rate([*earlier, *points])
+    return together[len(known) :], newest_of(known)
+
+
+def _judge_product(look: Look, cause: Cause, remembered: Remembered) -> Verdict:
+    """The product follows the air, so it need be estimated only while the air or the estimate is beyond the limit."""
+    watch, place, breached = cause.watch, look.place, cause.watch.terms.breached
+    air, others = look.batch.points(METRICS[0]), look.newest[METRICS[0]]
+    warm = any(breached(point.value) for point in air) or any(breached(value) for _, value, _ in others.values())
+    if remembered.state.idle and not remembered.carried and not warm:
+        return Verdict(cause, remembered, remembered, [])
+    start = remembered.carried
+    if not start or not others.keys() <= start.keys():
+        (first, _), _ = look.batch.edges
+        since = first - looking_back.WARM_UP * place.tau_s
+        past = looking_back.read(place.unit_id, since=since, until=first)
+        estimates = evaluation.product(past.points(METRICS[0]), place.tau_s)
+        start = {point.sensor: (point.at, point.value) for point in estimates} | start
+    points = evaluation.product(air, place.tau_s, start)
+    siblings = {
+        sensor: (start[sensor][0], start[sensor][1], gap) for sensor, (_, _, gap) in others.items() if sensor in start
+    }
+    after, transitions = evaluation.evaluate(
+        watch.terms, remembered.state, scheduled(points, watch, place), others=siblings
+    )
+    latest = start | {point.sensor: (point.at, point.value) for point in points}
+    airs = {sensor: value for sensor, (_, value, _) in others.items()} | {p.sensor: p.value for p in air}
+    goes_on = (
+        not after.idle
+        or any(breached(value) for value in airs.values())
+        or any(breached(value) for _, value in latest.values())
+    )
+    return Verdict(cause, remembered, Remembered(after, latest if goes_on else {}), transitions)
+
+
+def _judge_sensor(look: Look, cause: Cause, remembered: Remembered, at: datetime) -> Verdict:
+    """A rule of one sensor: its fault, or its silence."""
+    assert cause.sensor is not None  # noqa: S101 (it is one sensor's)
+    heard = look.heard.get(cause.sensor.id, -np.inf)
+    times = [time for time in look.batch.times_of(cause.sensor.id) if time > heard]
+    if cause.watch.signal == SILENCE:
+        state, terms = remembered.state, cause.watch.terms
+        if state.idle or not times:
+            return Verdict(cause, remembered, remembered, [])
+        state, resolved = silence.heard(terms, state, times, gap_s=cause.sensor.gap_s, now=at.timestamp())
+        return Verdict(cause, remembered, Remembered(state, {}), [] if resolved is None else [resolved])
+    points = faults.points(
+        cause.sensor.id,
+        faults=[ms for sensor, ms in look.batch.faults if sensor == cause.sensor.id],
+        readings=[round(time * 1000) for time in times],
+        gap_s=cause.sensor.gap_s,
+        newest=faults.last_word(look.heard.get(cause.sensor.id), remembered.state.at),
+        hours=None if cause.watch.schedule == Schedule.ALWAYS else look.place.hours,
+    )
+    after, transitions = evaluation.evaluate(cause.watch.terms, remembered.state, points)
+    return Verdict(cause, remembered, Remembered(after, {}), transitions)
+
+
+# --- what came late ---------------------------------------------------------------------------------------------------
+
+
+def _look_back(look: Look, shared: Sequence[Cause]) -> list[Hindsight]:
+    assert look.last is not None  # noqa: S101 (what is late is later than something)
+    (first, _), (last, _) = look.batch.edges
+    late = Late(first=first, last=min(last, look.last[0]), newest=max(last, look.last[0]))
+    return looking_back.judge_again(
+        look.place, [cause.watch for cause in shared], [cause.key for cause in shared], late
+    )
+
+
+def _remember(
+    shared: Sequence[Cause], hindsights: Sequence[Hindsight], remembered: Mapping[str, Remembered]
+) -> list[Verdict]:
+    """Where the rules stand now, if they were judged up to now."""
+    verdicts = []
+    for cause, hindsight in zip(shared, hindsights, strict=True):
+        before = remembered.get(cause.key, _NOTHING)
+        breached = cause.watch.terms.breached
+        goes_on = not hindsight.state.idle or any(breached(value) for _, value in hindsight.carried.values())
+        after = Remembered(hindsight.state, hindsight.carried if goes_on else {})
+        if hindsight.is_final:
+            verdicts.append(Verdict(cause, before, after, []))
+    return verdicts
+
+
+# --- what is kept between batches -------------------------------------------------------------------------------------
 
 _LOCK_UNITS: Final = """
 SELECT count(*) FROM (SELECT FROM sensors_unit WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE) AS locked
 """
 _NEWEST: Final = """
-SELECT string_agg(unit_id::text, ','), array_agg(id), array_agg(last_reading_at),
+SELECT string_agg(unit_id::text, ','), array_agg(id), array_agg(expected_interval_s), array_agg(last_reading_at),
        array_agg(coalesce(temperature, (-32768)::smallint)), array_agg(coalesce(humidity, (-32768)::smallint)),
-       array_agg(coalesce(battery, (-32768)::smallint)), array_agg(coalesce(signal, (-32768)::smallint))
+       array_agg(coalesce(battery, (-32768)::smallint)), array_agg(coalesce(signal, (-32768)::smallint)),
+       array_agg(CASE WHEN door_open THEN 1::smallint WHEN NOT door_open THEN 0::smallint ELSE (-32768)::smallint END)
 FROM sensors_sensor
 WHERE unit_id = ANY ($1::uuid[]) AND retired_at IS NULL AND last_reading_at IS NOT NULL
 """
@@ -175,83 +425,53 @@ SELECT jsonb_object_agg(cause_key, state)::text FROM (
   SELECT cause_key, state FROM alerts_rulestate WHERE cause_key = ANY ($1::text[]) ORDER BY cause_key FOR UPDATE
 ) AS locked
 """
+_KEEP: Final = """
+INSERT INTO alerts_rulestate (id, organization_id, cause_key, rule_id, unit_id, sensor_id, state, active)
+SELECT id, organization_id, cause_key, rule_id, unit_id, sensor_id, state, active
+FROM jsonb_to_recordset($1::jsonb)
+  AS kept (id uuid, organization_id uuid, cause_key text, rule_id uuid, unit_id uuid, sensor_id integer, state jsonb,
+           active boolean)
+ORDER BY cause_key
+ON CONFLICT (cause_key) DO UPDATE SET state = excluded.state, active = excluded.active
+"""
 
 
 def _lock(
     units: Sequence[UUID], keys: Sequence[str], known: Before
-) -> tuple[dict[tuple[UUID, str], Newest], dict[str, State]]:
-    """The newest of each (unit, metric) before this batch, and the remembered states; in one way to the database.
+) -> tuple[dict[tuple[UUID, str], Newest], dict[UUID, tuple[float, int]], dict[str, Remembered]]:
+    """The newest of each (unit, metric) and of each unit before this batch, and what is remembered; in one round.
 
     Units first: two writers with different sensors of one unit take turns.
     """
     ids = array_of(units)
     _, sensors, (states,) = ask([Step(_LOCK_UNITS, [ids]), Step(_NEWEST, [ids]), Step(_LOCK_STATES, [array_of(keys)])])
-    remembered = {key: decode(state) for key, state in msgspec.json.decode(states or "{}").items()}
-    return _newest(sensors, known), remembered
+    columns: dict[str, dict[str, Any]] = msgspec.json.decode(states or "{}")
+    remembered = {key: Remembered(decode(column), carried(column)) for key, column in columns.items()}
+    return *_newest(sensors, known), remembered
 
 
-def _newest(row: Row, known: Before) -> dict[tuple[UUID, str], Newest]:
+def _newest(row: Row, known: Before) -> tuple[dict[tuple[UUID, str], Newest], dict[UUID, tuple[float, int]]]:
     """Siblings count while they are fresh. Sensors of this batch have its values already: take those before it."""
     newest: dict[tuple[UUID, str], Newest] = defaultdict(dict)
+    last: dict[UUID, tuple[float, int]] = {}
     units, *columns = row
     if units is None:
-        return newest
+        return newest, last
     earlier = {sensor: position for position, sensor in enumerate(known.sensor.tolist())}
-    before = (known.temperature, known.humidity, known.battery, known.signal)
+    before = (known.temperature, known.humidity, known.battery, known.signal, known.door)
     rows = zip(units.split(","), *(column.tolist() for column in columns), strict=True)
-    for unit_id, sensor, stored_ms, *stored in rows:
-        ms, values = stored_ms, stored
+    for unit_text, sensor, interval_s, stored_ms, *stored in rows:
+        unit_id, ms, values = UUID(unit_text), stored_ms, stored
         if sensor in earlier:
             position = earlier[sensor]
             ms, values = int(known.ms[position]), [int(column[position]) for column in before]
+        if ms == NEVER:
+            continue
+        last[unit_id] = max(last.get(unit_id, (ms / 1000, sensor)), (ms / 1000, sensor))
         for metric, scale, value in zip(METRICS, SCALES, values, strict=True):
-            if ms != NEVER and value != MISSING:
-                newest[UUID(unit_id), metric][sensor] = (ms / 1000, value / scale)
-    return newest
-
-
-def _matters(task: Task, states: dict[str, State]) -> bool:
-    """Whether evaluating can change anything: not if nothing is remembered and no sensor is beyond the limit."""
-    state = states.get(task.key)
-    if state is not None and not state.idle:
-        return True
-    breached = task.watch.terms.breached
-    return any(breached(point.value) for point in task.points) or any(
-        breached(value) for _, value in task.others.values()
-    )
-
-
-def _evaluate(task: Task, state: State | None) -> Verdict:
-    before = state or State()
-    after, transitions = evaluation.evaluate(task.watch.terms, before, task.points, others=task.others)
-    return Verdict(task, before, after, transitions)
-
-
-def _move(verdict: Verdict, *, at: datetime) -> None:
-    task = verdict.task
-    for transition in verdict.transitions:
-        if isinstance(transition, Opened):
-            rule = AlertRule.objects.get(pk=task.watch.rule_id)
-            unit = Unit.objects.select_related("site").get(pk=task.place.unit_id)
-            lifecycle.open_alert(rule=rule, unit=unit, opened=transition, at=at)
-        else:
-            lifecycle.resolve_cleared(cause=task.key, resolved=transition)
-
-
-def terms_of(rule: AlertRule) -> Terms:
-    """The part of a rule that evaluation needs."""
-    assert rule.threshold is not None  # noqa: S101 (alert_rule_threshold_where_needed)
-    return Terms(rule.condition, rule.threshold, rule.delay_s, rule.hysteresis, rule.clear_delay_s)  # type: ignore[arg-type]
-
-
-_KEEP: Final = """
-INSERT INTO alerts_rulestate (id, organization_id, cause_key, rule_id, unit_id, state, active)
-SELECT id, organization_id, cause_key, rule_id, unit_id, state, active
-FROM jsonb_to_recordset($1::jsonb)
-  AS kept (id uuid, organization_id uuid, cause_key text, rule_id uuid, unit_id uuid, state jsonb, active boolean)
-ORDER BY cause_key
-ON CONFLICT (cause_key) DO UPDATE SET state = excluded.state, active = excluded.active
-"""
+            if value != MISSING:
+                newest[unit_id, metric][sensor] = (ms / 1000, value / scale, gap_s(interval_s))
+    return newest, last
 
 
 def _keep(changed: Sequence[Verdict]) -> None:
@@ -261,12 +481,13 @@ def _keep(changed: Sequence[Verdict]) -> None:
     rows = [
         {
             "id": uuid7(),
-            "organization_id": verdict.task.place.organization_id,
-            "cause_key": verdict.task.key,
-            "rule_id": verdict.task.watch.rule_id,
-            "unit_id": verdict.task.place.unit_id,
-            "state": encode(verdict.after),
-            "active": not verdict.after.idle,
+            "organization_id": verdict.cause.place.organization_id,
+            "cause_key": verdict.cause.key,
+            "rule_id": verdict.cause.watch.rule_id,
+            "unit_id": verdict.cause.place.unit_id,
+            "sensor_id": verdict.cause.sensor.id if verdict.cause.sensor else None,
+            "state": encode(verdict.after.state, verdict.after.carried),
+            "active": not verdict.after.state.idle or bool(verdict.after.carried),
         }
         for verdict in changed
     ]

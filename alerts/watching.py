@@ -3,6 +3,8 @@
 Note [Envelopes]. Of nearly all readings one thing need be known: no rule that watches the unit would call them a
 breach. The envelope of a unit is the narrowest of its rules' limits, so a reading inside it starts nothing; and where
 nothing is remembered (no `RuleState` is active) it ends nothing either. Only the others are evaluated, one by one.
+A product is never warmer than the air that warms it, so the air's envelope holds for its estimate too. How fast
+something rises can't be told from one reading: units with such a rule are always evaluated.
 """
 
 from __future__ import annotations
@@ -10,28 +12,53 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from math import inf
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+import msgspec
 from django.db import connection
 
+from alerts import scopes
 from alerts.evaluation import Terms
-from alerts.models import Condition, Metric, Severity
+from alerts.models import Condition, Metric, Schedule, Severity
+from alerts.profiles import product_tau_s
+from alerts.schedules import Hours, hours_of
+from alerts.scopes import Rank
 
-# What evaluation judges so far; each is also the column of the sensor that holds the newest value.
-METRICS: Final = (Metric.TEMPERATURE.value, Metric.HUMIDITY.value, Metric.BATTERY.value, Metric.SIGNAL.value)
-CONDITIONS: Final = (Condition.ABOVE.value, Condition.BELOW.value)
+# What is measured; each is also the column of the sensor that holds the newest value.
+METRICS: Final = (
+    Metric.TEMPERATURE.value,
+    Metric.HUMIDITY.value,
+    Metric.BATTERY.value,
+    Metric.SIGNAL.value,
+    "door",
+)
 # Stored values per unit of a threshold: temperature and humidity are kept in hundredths.
-SCALES: Final = (100, 100, 1, 1)
+SCALES: Final = (100, 100, 1, 1, 1)
 # Hundredths times a float aren't exact. The envelope may be a little too narrow, never too wide.
 _SLACK: Final = 1e-6
+
+# What a rule looks at: one of METRICS as it is stored, or what is made from it.
+PRODUCT: Final = Metric.PRODUCT_TEMPERATURE.value
+RATE: Final = "rate"
+DOOR: Final = "door"
+FAULT: Final = "fault"
+SILENCE: Final = "silence"
+GATEWAY: Final = "gateway"
+# Each sensor has its own alert; all others are shared by the sensors of a unit.
+OF_ONE_SENSOR: Final = (FAULT, SILENCE)
+_BY_CONDITION: Final = {
+    Condition.DOOR_OPEN_FOR.value: DOOR,
+    Condition.FAULT.value: FAULT,
+    Condition.NO_DATA.value: SILENCE,
+}
 
 # One low and one high limit for each of METRICS, in stored values.
 Envelope = tuple[float, ...]
 UNWATCHED: Final[Envelope] = (-inf, inf) * len(METRICS)
 
 # The kinds of rows that are remembered here, as the change log calls them.
-ENTITIES: Final = ("alert_rule", "unit")
+ENTITIES: Final = ("alert_rule", "rule_override", "unit", "site")
 
 
 class Place(NamedTuple):
@@ -43,30 +70,64 @@ class Place(NamedTuple):
     area_id: UUID
     kind: str
     default_rules: bool
+    tau_s: float  # how slowly its product follows the air
+    hours: Hours
 
 
 class Watch(NamedTuple):
-    """A rule in force, as far as judging needs it."""
+    """A rule in force, as far as judging needs it. What an override changes is changed already."""
 
     rule_id: UUID
     metric: str
+    condition: str
+    severity: str
+    signal: str
     terms: Terms
     is_default: bool
-    is_critical: bool
+    is_ceiling: bool
+    schedule: str
+    changed_at: float  # seconds since 1970: what it said before isn't known
+    rank: Rank
+    reason: str = ""
+    override_id: UUID | None = None
+
+    @property
+    def is_critical(self) -> bool:
+        """Whether it silences the messages of warnings."""
+        return self.severity == Severity.CRITICAL
+
+    def watches_at(self, at: float, place: Place) -> bool:
+        """Whether it watches at this moment (seconds since 1970)."""
+        return self.schedule == Schedule.ALWAYS or place.hours.open_at(at)
+
+
+class Override(NamedTuple):
+    """What one unit has instead of a rule's own limit or delay."""
+
+    id: UUID
+    threshold: float | None
+    delay_s: int | None
+    created_at: float
 
 
 _IN_FORCE: Final = """
-SELECT organization_id, site_id, area_id, unit_id, unit_kind, id, metric, is_default, severity,
-       condition, threshold, delay_s, hysteresis, clear_delay_s
+SELECT organization_id, site_id, area_id, unit_id, unit_kind, id, metric, condition, severity, threshold, delay_s,
+       hysteresis, clear_delay_s, is_default, is_ceiling, schedule, extract(epoch FROM changed_at)::float8
 FROM alerts_alertrule
 WHERE organization_id = ANY (%s::uuid[]) AND enabled AND deleted_at IS NULL
-  AND metric = ANY (%s::text[]) AND condition = ANY (%s::text[])
 ORDER BY id
 """
 
+_OVERRIDES: Final = """
+SELECT organization_id, unit_id, rule_id, id, threshold, delay_s, extract(epoch FROM created_at)::float8
+FROM alerts_ruleoverride WHERE organization_id = ANY (%s::uuid[]) AND ended_at IS NULL
+"""
+
 _PLACES: Final = """
-SELECT id, organization_id, site_id, area_id, kind, default_rules FROM sensors_unit
-WHERE id = ANY (%s::uuid[]) AND deleted_at IS NULL
+SELECT u.id, u.organization_id, u.site_id, u.area_id, u.kind, u.default_rules, u.product_tau_s, s.opening_hours::text,
+       s.timezone
+FROM sensors_unit u JOIN sensors_site s ON s.id = u.site_id
+WHERE u.id = ANY (%s::uuid[]) AND u.deleted_at IS NULL
 """
 
 
@@ -78,6 +139,7 @@ class Rulebook:
 
     def __init__(self) -> None:
         self._rules: dict[UUID, dict[object, list[Watch]]] = {}  # by organization, then by scope
+        self._overrides: dict[UUID, dict[tuple[UUID, UUID], Override]] = {}  # by organization, then by (unit, rule)
         self._places: dict[UUID, Place | None] = {}  # None: deleted
         self._watches: dict[UUID, list[Watch]] = {}
         self._envelopes: dict[UUID, Envelope] = {}
@@ -87,6 +149,7 @@ class Rulebook:
         """Their rules or units changed."""
         for organization_id in organizations:
             self._rules.pop(organization_id, None)
+            self._overrides.pop(organization_id, None)
             for unit_id in self._units.pop(organization_id, ()):
                 self._places.pop(unit_id, None)
                 self._watches.pop(unit_id, None)
@@ -113,7 +176,7 @@ class Rulebook:
         return self._places[unit_id]
 
     def watches(self, unit_id: UUID) -> Sequence[Watch]:
-        """The rules whose scope holds the unit; it may do without those of its kind. It must have been learnt."""
+        """The rules that watch the unit, the most specific ones of each kind. It must have been learnt."""
         watches = self._watches.get(unit_id)
         if watches is None:
             place = self._places[unit_id]
@@ -122,39 +185,111 @@ class Rulebook:
 
     def _watching(self, place: Place) -> list[Watch]:
         rules = self._rules[place.organization_id]
-        return [
+        candidates = [
             watch
             for scope in (place.unit_id, place.area_id, place.site_id, place.kind, "")
             for watch in rules.get(scope, ())
-            if place.default_rules or not watch.is_default
+            if (place.default_rules or not watch.is_default) and watch.signal != GATEWAY
         ]
+        return [
+            self._overridden(choice.rule._replace(reason=choice.reason), place)
+            for choice in scopes.choose(candidates)
+            if choice.in_force
+        ]
+
+    def _overridden(self, watch: Watch, place: Place) -> Watch:
+        override = self._overrides[place.organization_id].get((place.unit_id, watch.rule_id))
+        if override is None:
+            return watch
+        terms = watch.terms
+        if override.threshold is not None:
+            terms = terms._replace(threshold=override.threshold)
+        if override.delay_s is not None:
+            terms = terms._replace(delay_s=override.delay_s)
+        changed_at = max(watch.changed_at, override.created_at)
+        return watch._replace(terms=terms, override_id=override.id, changed_at=changed_at)
 
     def _learn_rules(self, organizations: Collection[UUID]) -> None:
         for organization_id in organizations:
             self._rules[organization_id] = defaultdict(list)
+            self._overrides[organization_id] = {}
         with connection.cursor() as cursor:
-            cursor.execute(_IN_FORCE, [list(organizations), list(METRICS), list(CONDITIONS)])
+            cursor.execute(_IN_FORCE, [list(organizations)])
             rows = cursor.fetchall()
-        for organization_id, site_id, area_id, unit_id, kind, rule_id, metric, is_default, severity, *terms in rows:
-            watch = Watch(rule_id, metric, Terms(*terms), is_default, severity == Severity.CRITICAL)
-            self._rules[organization_id][unit_id or area_id or site_id or kind].append(watch)
+            cursor.execute(_OVERRIDES, [list(organizations)])
+            overrides = cursor.fetchall()
+        for organization_id, site_id, area_id, unit_id, kind, *rule in rows:
+            rank = scopes.rank(site=site_id, area=area_id, unit=unit_id, unit_kind=kind)
+            self._rules[organization_id][unit_id or area_id or site_id or kind].append(_watch(*rule, rank=rank))
+        for organization_id, unit_id, rule_id, *override in overrides:
+            self._overrides[organization_id][unit_id, rule_id] = Override(*override)
 
     def _learn_places(self, places: Collection[UUID], units: dict[UUID, UUID]) -> None:
         with connection.cursor() as cursor:
             cursor.execute(_PLACES, [list(places)])
-            found = {row[0]: Place(*row) for row in cursor.fetchall()}
+            found = {row[0]: _place(*row) for row in cursor.fetchall()}
         for unit_id in places:
             self._places[unit_id] = found.get(unit_id)
             self._units[units[unit_id]].add(unit_id)
 
 
+def signal_of(metric: str, condition: str) -> str:
+    """What a rule looks at."""
+    if metric == Metric.GATEWAY:
+        return GATEWAY
+    if condition == Condition.RATE_ABOVE:
+        return RATE
+    return _BY_CONDITION.get(condition, metric)
+
+
+def terms_of(condition: str, threshold: float | None, delay_s: float, hysteresis: float, clear_delay_s: float) -> Terms:
+    """The part of a rule that evaluation needs. A door, a fault or a silence is there (1) or isn't (0)."""
+    if condition in _BY_CONDITION or threshold is None:
+        return Terms("above", 0.5, delay_s, 0.0, clear_delay_s)
+    below = condition == Condition.BELOW
+    return Terms("below" if below else "above", threshold, delay_s, hysteresis, clear_delay_s)
+
+
+def _watch(
+    rule_id: UUID,
+    metric: str,
+    condition: str,
+    severity: str,
+    threshold: float | None,
+    delay_s: int,
+    hysteresis: float,
+    clear_delay_s: int,
+    is_default: bool,
+    is_ceiling: bool,
+    schedule: str,
+    changed_at: float,
+    *,
+    rank: Rank,
+) -> Watch:
+    terms = terms_of(condition, threshold, delay_s, hysteresis, clear_delay_s)
+    signal = signal_of(metric, condition)
+    return Watch(
+        rule_id, metric, condition, severity, signal, terms, is_default, is_ceiling, schedule, changed_at, rank
+    )
+
+
+def _place(*row: Any) -> Place:
+    unit_id, organization_id, site_id, area_id, kind, default_rules, tau_s, opening_hours, zone = row
+    hours = hours_of(msgspec.json.decode(opening_hours), zone)
+    return Place(unit_id, organization_id, site_id, area_id, kind, default_rules, tau_s or product_tau_s(kind), hours)
+
+
 def _envelope(watches: Sequence[Watch]) -> Envelope:
     limits = list(UNWATCHED)
     for watch in watches:
-        number = METRICS.index(watch.metric)
-        threshold = watch.terms.threshold * SCALES[number]
-        if watch.terms.condition == "below":
-            limits[2 * number] = max(limits[2 * number], threshold + _SLACK)
-        else:
-            limits[2 * number + 1] = min(limits[2 * number + 1], threshold - _SLACK)
+        if watch.signal in METRICS or watch.signal == PRODUCT:
+            number = METRICS.index(Metric.TEMPERATURE if watch.signal == PRODUCT else watch.signal)
+            threshold = watch.terms.threshold * SCALES[number]
+            if watch.terms.condition == "below":
+                limits[2 * number] = max(limits[2 * number], threshold + _SLACK)
+            else:
+                limits[2 * number + 1] = min(limits[2 * number + 1], threshold - _SLACK)
+        elif watch.signal == RATE:
+            number = METRICS.index(watch.metric)
+            limits[2 * number] = inf  # nothing is inside
     return tuple(limits)

@@ -24,7 +24,7 @@ _UNKNOWN: Final = -1
 
 
 class Faulty(NamedTuple):
-    """Probes that said that they can't measure, and when they last did."""
+    """Probes that said that they can't measure, and when they did."""
 
     sensor: Column
     ms: Column
@@ -67,7 +67,8 @@ class Batch:
             self._doubt_power_on_values()
 
     def _sort_out(self) -> None:
-        self.faulty = self._faults(np.flatnonzero(self._failing & (self.codes == SENSOR_FAULT)))
+        self.faults = self._faults(np.flatnonzero(self._failing & (self.codes == SENSOR_FAULT)))
+        self.faulty = _last_of_each(self.faults)
         self.good: Column = np.flatnonzero(self.codes == GOOD)
 
     def _has_power_on_values(self) -> bool:
@@ -153,9 +154,12 @@ class Batch:
         return ProbeName(sender.organization_id, candidate.sensor, candidate.channel or DEFAULT_CHANNEL)
 
     def _faults(self, places: Column) -> Faulty:
-        """For each failing probe the last time that it said so."""
+        """Every time that a probe failed, by probe and time."""
         order = places[np.lexsort((self._columns.ms[places], self.sensors[places]))]
-        sensors = self.sensors[order]
-        is_last = np.ones(len(order), dtype=np.bool_)
-        is_last[:-1] = sensors[1:] != sensors[:-1]
-        return Faulty(sensors[is_last], self._columns.ms[order][is_last])
+        return Faulty(self.sensors[order], self._columns.ms[order])
+
+
+def _last_of_each(faults: Faulty) -> Faulty:
+    is_last = np.ones(len(faults.sensor), dtype=np.bool_)
+    is_last[:-1] = faults.sensor[1:] != faults.sensor[:-1]
+    return Faulty(faults.sensor[is_last], faults.ms[is_last])

@@ -18,6 +18,7 @@ import numpy as np
 from django.db import IntegrityError
 
 from alerts import judging, watching
+from alerts.judging import Faults
 from alerts.watching import Rulebook
 from freshtrack.arrays import NEVER
 from freshtrack.rounds import Step, ask
@@ -158,16 +159,17 @@ def _store(
             raise _StoredAlready from error
         raise
     verdicts = recording.compare(ordered, known, all_new=bool(hoped))
+    if not hoped:
+        ask(recording.store(ordered.rows.take(verdicts.is_new), numbers=numbers[verdicts.is_new], at=at))
     judging.judge(
-        ordered.rows.take(verdicts.is_news),
+        ordered.rows.take(verdicts.is_new),
+        failed=Faults(batch.faults.sensor, batch.faults.ms),
         probes=memory.register,
         rulebook=memory.rulebook,
         known=known,
         active=active,
         at=at,
     )
-    if not hoped:
-        ask(recording.store(ordered.rows.take(verdicts.is_new), numbers=numbers[verdicts.is_new], at=at))
     memory.note(ordered)
     _tell_screens(batch, ordered, known, verdicts)
     return _outcomes(deliveries, batch, ordered, verdicts)

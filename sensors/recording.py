@@ -95,6 +95,7 @@ class Before(NamedTuple):
     humidity: Column
     battery: Column
     signal: Column
+    door: Column
     changed: Column  # whose status this batch changed
     statuses: list[str]  # to what
 
@@ -123,7 +124,7 @@ WITH kept AS (
   FROM unnest($1::integer[], $2::timestamptz[], $3::smallint[], $4::smallint[], $5::smallint[], $6::smallint[],
               $7::smallint[]) AS w (id, at, temperature, humidity, battery, signal, door)
   WHERE s.id = w.id
-  RETURNING s.id, old.last_reading_at, old.temperature, old.humidity, old.battery, old.signal,
+  RETURNING s.id, old.last_reading_at, old.temperature, old.humidity, old.battery, old.signal, old.door_open,
             new.status, old.status AS status_before
 ), changed AS (
   SELECT array_agg(id) AS ids, string_agg(status, ',') AS statuses FROM kept WHERE status <> status_before
@@ -131,6 +132,7 @@ WITH kept AS (
 SELECT array_agg(id), array_agg(coalesce(last_reading_at, '-infinity')),
        array_agg(coalesce(temperature, (-32768)::smallint)), array_agg(coalesce(humidity, (-32768)::smallint)),
        array_agg(coalesce(battery, (-32768)::smallint)), array_agg(coalesce(signal, (-32768)::smallint)),
+       array_agg(CASE WHEN door_open THEN 1::smallint WHEN NOT door_open THEN 0::smallint ELSE (-32768)::smallint END),
        (SELECT ids FROM changed), (SELECT statuses FROM changed)
 FROM kept
 """  # noqa: S608  # ours alone
@@ -182,9 +184,10 @@ def before(row: Row) -> Before:
     if (ids[1:] < ids[:-1]).any():  # PostgreSQL promises no order here, it only keeps it
         order = np.argsort(ids)
         values = [column[order] for column in values]
-    ids, ms, temperature, humidity, battery, signal = values
+    ids, ms, temperature, humidity, battery, signal, door = values
     changed = _NONE if changed is None else changed
-    return Before(ids, ms, temperature, humidity, battery, signal, changed, statuses.split(",") if statuses else [])
+    told = statuses.split(",") if statuses else []
+    return Before(ids, ms, temperature, humidity, battery, signal, door, changed, told)
 
 
 class Verdicts(NamedTuple):
