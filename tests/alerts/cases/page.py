@@ -26,11 +26,12 @@ def as_markdown() -> str:
     lines = [_HEAD]
     for theme, group in groupby(cases(), key=lambda case: case.theme):
         lines.append(f"## {theme}\n")
-        lines += [_words_of(case) for case in group]
+        lines += [words_of(case) for case in group]
     return "\n".join(lines)
 
 
-def _words_of(case: Case) -> str:
+def words_of(case: Case) -> str:
+    """One case, for people."""
     lines = [f"**{case.title}**", ""]
     lines += [f"- Rule: {_words_of_rule(rule, named=len(case.rules) > 1)}" for rule in case.rules]
     lines += [f"- {words}" for words in _circumstances(case)]
