@@ -54,6 +54,14 @@ FEWEST_INTERVALS: Final = 5
 # More rises than these are no defrosts with doors between them, but a unit whose usual band can't be told.
 MOST_A_DAY: Final = 30
 
+# An unfinished defrost is known by its begin, which is as early as the saw-tooth was high already.
+EARLY_S: Final = 30 * 60.0
+# How much longer and warmer than those before it one may be.
+LONGER: Final = 1.25
+WARMER: Final = 1.0  # K
+# From the usual band down to where a rule clears.
+CLEARING_S: Final = 15 * 60.0
+
 # What is neither cold nor kept by an evaporator that ices up.
 WITHOUT: Final = frozenset({UnitKind.HOT_HOLDING, UnitKind.PHARMACY_ROOM, UnitKind.DRY_STORE, UnitKind.ROOM})
 
@@ -81,6 +89,47 @@ def recognise(at: Floats, value: Floats, *, gap_s: float, opened: Sequence[tuple
     return _rhythmic(found, at)
 
 
+class Expected(NamedTuple):
+    """A defrost that seems to be going on: since when, and when it would be over at the latest."""
+
+    since: float
+    until: float
+
+
+def expected(at: Floats, value: Floats, *, gap_s: float, opened: Sequence[tuple[float, float]] = ()) -> Expected | None:
+    """The defrost that the last reading seems to be in: one was due, and so far it is like those before it.
+
+    Give the last week. None where nothing is due, nothing was recognised yet, the air is warmer than in any defrost
+    before, or it is back. A failure that begins just then looks the same until `until`: let only warnings wait for it.
+    """
+    if len(at) < 3:
+        return None
+    middle, swing = _usual(np.floor(at / DAY_S), value)
+    inside = np.flatnonzero(value <= _band(middle, swing))
+    if not len(inside) or inside[-1] == len(at) - 1 or float(np.diff(at[inside[-1] :]).max()) > gap_s:
+        return None
+    since = float(at[inside[-1]])
+    due = _due(recognise(at, value, gap_s=gap_s, opened=opened), since)
+    if not due or value[inside[-1] :].max() > max(rise.peak for rise in due) + WARMER:
+        return None
+    if _is_of_a_door(Rise(since, float(at[-1]), float(at[-1]), float(value[-1]), 0.0), opened):
+        return None
+    length = min(LONGER * max(rise.end - rise.start for rise in due), LONGEST_S)
+    return Expected(since, since + length + CLEARING_S)
+
+
+def _due(before: Sequence[Rise], since: float) -> list[Rise]:
+    """Those before it by which one is due now: at this time of day, or an interval ago."""
+    late = [(since - rise.start + DAY_S / 2) % DAY_S - DAY_S / 2 for rise in before]
+    daily = [rise for rise, seconds in zip(before, late, strict=True) if abs(seconds) <= EARLY_S]
+    if len(daily) >= 2:
+        return daily
+    starts = [rise.start for rise in before[-1 - FEWEST_INTERVALS :]]
+    if len(starts) > FEWEST_INTERVALS and abs(since - starts[-1] - float(np.median(np.diff(starts)))) <= EARLY_S:
+        return list(before[-1 - FEWEST_INTERVALS :])
+    return []
+
+
 # --- rises ------------------------------------------------------------------------------------------------------------
 
 
@@ -90,8 +139,7 @@ def rises(at: Floats, value: Floats, *, gap_s: float) -> list[Rise]:
         return []
     day = np.floor(at / DAY_S)
     middle, swing = _usual(day, value)
-    band = middle + np.maximum(BAND * swing, 0.4 * LOWEST)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], value > band, [False]]).astype(np.int8)))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], value > _band(middle, swing), [False]]).astype(np.int8)))
     firsts, afters = edges[::2], edges[1::2]
     if not len(firsts):
         return []
@@ -111,6 +159,11 @@ def rises(at: Floats, value: Floats, *, gap_s: float) -> list[Rise]:
         if height <= HIGHEST and not _is_quick(at[up], value[up]):
             found.append(Rise(start, end, float(at[highest]), float(value[highest]), height))
     return found
+
+
+def _band(middle: Floats, swing: Floats) -> Floats:
+    """Where the usual band ends."""
+    return middle + np.maximum(BAND * swing, 0.4 * LOWEST)
 
 
 def _is_quick(at: Floats, value: Floats) -> bool:

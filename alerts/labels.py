@@ -26,6 +26,8 @@ DOOR_OPEN: Final = "door_open"
 LONGEST: Final = timedelta(days=100)
 # A probe that reports every ten seconds for 100 days and what is learnt from: a second of work, 40 MB.
 MOST_READINGS: Final = 1_000_000
+# Of one sensor in a week: one every six seconds.
+MOST_LEARNT_FROM: Final = 100_000
 # A chart of 100 days has fewer pixels. The longest are kept, and it is said how many aren't.
 MOST_LABELS: Final = 2000
 # Defrosts are told by what comes before and after; a door may have been opened before the range.
@@ -97,6 +99,28 @@ def labels_of(
     found = [label for label in found if label.start < end and label.end >= start]
     kept = sorted(found, key=lambda label: label.start - label.end)[:MOST_LABELS]
     return Labels(sorted(kept, key=lambda label: (label.start, label.sensor)), len(found) - len(kept))
+
+
+def defrost_until(
+    *, unit: Unit, sensors: Sequence[Sensor], sensor: Sensor, at: datetime, most: int = MOST_LEARNT_FROM
+) -> datetime | None:
+    """When the defrost that one of the unit's sensors seems to see would be over at the latest; None: none is due.
+
+    As far as was known at `at`, the moment of its newest reading. So long a warning on its air may wait before people
+    are told; what is critical waits for nothing. None as well where the last week has too many readings to be looked
+    at while others wait.
+    """
+    if unit.kind in defrost.WITHOUT:
+        return None
+    start, end = at - LEARNING, at + timedelta(milliseconds=1)
+    ids = [one.pk for one in sensors]
+    doors = past.read(sensors=ids, start=start, end=end, source="door", most=most)
+    air = past.read(sensors=[sensor.pk], start=start, end=end, source="temperature", most=most)
+    if doors is None or air is None:
+        return None
+    opened = sorted(span for one in sensors for span in _opened(doors, one))
+    found = defrost.expected(air.at, air.value, gap_s=_gap_s(sensor), opened=opened)
+    return None if found is None else _moment(found.until)
 
 
 def product_series(

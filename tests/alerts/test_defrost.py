@@ -157,6 +157,62 @@ def test_a_unit_that_swings_all_the_time_is_not_searched_for_a_rhythm() -> None:
     assert defrost.recognise(at, value, gap_s=GAP_S) == []
 
 
+def expected(freezer: Freezer, *, until: float, **kwargs: list[tuple[float, float]]) -> defrost.Expected | None:
+    """What was known at a moment, in seconds since the beginning."""
+    known = freezer.at <= MONDAY + until
+    return defrost.expected(freezer.at[known], freezer.value[known], gap_s=GAP_S, **kwargs)
+
+
+class TestTheDefrostThatIsGoingOn:
+    DUE = 6 * DAY + 13 * HOUR
+
+    def test_is_expected_at_its_time_and_for_a_little_longer_than_those_before(self) -> None:
+        freezer = Freezer(days=7).warm(daily([1, 13], 7))
+        found = expected(freezer, until=self.DUE + 20 * MINUTE)
+        assert found is not None
+        assert abs(found.since - MONDAY - self.DUE) <= 30 * MINUTE
+        usual = max(label.end - label.start for label in freezer.recognised())
+        assert found.until == pytest.approx(found.since + 1.25 * usual + 15 * MINUTE)
+
+    def test_is_expected_after_an_interval(self) -> None:
+        freezer = Freezer(days=7).warm([number * 6.6 * HOUR + 2 * HOUR for number in range(22)])
+        assert expected(freezer, until=21 * 6.6 * HOUR + 2 * HOUR + 25 * MINUTE) is not None
+
+    def test_is_over_once_the_air_is_back(self) -> None:
+        freezer = Freezer(days=7).warm(daily([1, 13], 7))
+        label = freezer.recognised()[-1]
+        assert expected(freezer, until=label.end - MONDAY) is None
+
+    def test_is_not_expected_when_none_is_due(self) -> None:
+        freezer = Freezer(days=7).warm(daily([1, 13], 7)).warm([6 * DAY + 17 * HOUR])
+        assert expected(freezer, until=6 * DAY + 17 * HOUR + 20 * MINUTE) is None
+
+    def test_is_not_expected_by_a_unit_that_nothing_is_known_of(self) -> None:
+        freezer = Freezer(days=2).warm(daily([1, 13], 2))
+        assert expected(freezer, until=DAY + 13 * HOUR + 20 * MINUTE) is None
+
+    def test_is_not_believed_when_it_gets_warmer_than_any_before(self) -> None:
+        freezer = Freezer(days=7).warm(daily([1, 13], 7)).warm([self.DUE], height=4)
+        assert expected(freezer, until=self.DUE + 10 * MINUTE) is not None
+        assert expected(freezer, until=self.DUE + 25 * MINUTE) is None
+
+    def test_is_not_believed_when_the_door_is_open(self) -> None:
+        freezer = Freezer(days=7).warm(daily([1, 13], 7))
+        opened = [(MONDAY + self.DUE - 30 * MINUTE, MONDAY + self.DUE + HOUR)]
+        assert expected(freezer, until=self.DUE + 20 * MINUTE, opened=opened) is None
+
+    def test_is_not_believed_after_a_pause_of_the_readings(self) -> None:
+        freezer = Freezer(days=7).warm(daily([1, 13], 7))
+        seen = (freezer.at < MONDAY + self.DUE) | (freezer.at > MONDAY + self.DUE + 20 * MINUTE)
+        freezer.at, freezer.value = freezer.at[seen], freezer.value[seen]
+        assert expected(freezer, until=self.DUE + 25 * MINUTE) is None
+
+    def test_of_a_failure_it_is_expected_only_for_as_long_as_a_defrost_takes(self) -> None:
+        freezer = Freezer(days=7).warm(daily([1, 13], 7)).warm([self.DUE + 20 * MINUTE], height=6, up_s=8 * HOUR)
+        found = expected(freezer, until=self.DUE + 30 * MINUTE)
+        assert found is None or found.until < MONDAY + self.DUE + 2 * HOUR
+
+
 @pytest.mark.parametrize("kind", ["walk_in_freezer", "walk_in_cooler"])
 def test_defrosts_of_a_simulated_unit_are_recognised_between_doors_and_deliveries(kind: str) -> None:
     run = lived(kind, days=10, plan=[])

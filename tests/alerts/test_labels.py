@@ -113,6 +113,29 @@ class TestDefrosts:
         assert api.read(f"units/{unit.pk}/labels/") == {"results": [], "left_out": 0}
 
 
+class TestTheDefrostThatIsGoingOn:
+    def until(self, unit: Unit, sensor: Sensor, at: datetime, **kwargs: int) -> datetime | None:
+        with as_system():
+            sensors = list(unit.sensors.all())
+            return labels.defrost_until(unit=unit, sensors=sensors, sensor=sensor, at=at, **kwargs)
+
+    def test_is_over_soon_by_what_was_known_then(self, unit: Unit, sensor: Sensor) -> None:
+        freeze(sensor, days=5, air=with_defrosts)
+        due = NOON + timedelta(days=3, hours=2)
+        until = self.until(unit, sensor, due + timedelta(minutes=20))
+        assert until is not None
+        assert due + timedelta(minutes=40) < until < due + 2 * HOUR
+        assert self.until(unit, sensor, due + 5 * HOUR) is None
+        assert self.until(unit, sensor, due - timedelta(days=2) + timedelta(minutes=20)) is None  # nothing learnt yet
+
+    def test_is_nothing_that_others_wait_for(self, unit: Unit, sensor: Sensor) -> None:
+        freeze(sensor, days=5, air=with_defrosts)
+        moment = NOON + timedelta(days=3, hours=2, minutes=20)
+        assert self.until(unit, sensor, moment, most=500) is None
+        unit.kind = "room"
+        assert self.until(unit, sensor, moment) is None
+
+
 class TestDoors:
     def ask(self, api: Api, sensor: Sensor, **query: Any) -> list[dict[str, Any]]:
         query = {**span(NOON, NOON + 6 * HOUR), **query}

@@ -34,6 +34,14 @@ def test_a_bare_threshold_cries_wolf_at_the_same_defrosts() -> None:
     assert told.in_defrost >= 10
 
 
+def test_long_defrosts_cause_warnings_which_may_wait_for_their_end() -> None:
+    run = lived("walk_in_cooler", days=8, plan=[], cabinet=alarms.with_long_defrosts("walk_in_cooler"))
+    at_once, patient = (score(run, judge(run)) for judge in (alarms.everything, alarms.patient))
+    assert alarms.critical(run) == []
+    assert at_once.in_defrost >= 10
+    assert patient.false <= at_once.false / 2  # nothing was learnt yet in the first days
+
+
 @pytest.mark.parametrize("what", FAILURES)
 @pytest.mark.parametrize("kind", CABINETS)
 def test_every_failure_wakes_somebody_and_nobody_is_woken_before(kind: str, what: Excursion) -> None:
@@ -56,9 +64,9 @@ def test_a_score_tells_true_from_false_and_missed() -> None:
         kind="walk_in_cooler",
         points=[Point(at, 1, 4.0, 900.0) for at in (0.0, 100_000.0)],
         episodes=[
-            Episode("door", 1000, 2000, None),
-            Episode("power", 10_000, 20_000, 16_000),
-            Episode("power", 50_000, 60_000, 51_200),
+            Episode("door", 1000, 2000, must=False),
+            Episode("power", 10_000, 20_000, must=True, spoilt_at=16_000),
+            Episode("power", 50_000, 60_000, must=True),
         ],
         defrosts=[(30_000, 31_200)],
         legal=[("above", 5.0)],
@@ -82,7 +90,7 @@ def test_an_alarm_that_stands_since_before_counts_as_told_at_once() -> None:
         name="",
         kind="walk_in_cooler",
         points=[Point(at, 1, 4.0, 900.0) for at in (0.0, 100_000.0)],
-        episodes=[Episode("power", 10_000, 20_000, 16_000)],
+        episodes=[Episode("power", 10_000, 20_000, must=True, spoilt_at=16_000)],
         legal=[("above", 5.0)],
     )
     told = score(run, [Incident(500, 500, 1, 9.0, 9.0, None)])
@@ -98,7 +106,7 @@ def test_the_table_has_a_line_for_each_contestant_and_says_where_recordings_are_
     assert results["recorded"] is None
     assert "No recordings" in table
     for name in alarms.CONTESTANTS:
-        assert sum(line.strip().startswith(name) for line in table.splitlines()) == 3  # two units and their sum
+        assert sum(line.strip().startswith(name) for line in table.splitlines()) == 4  # two units, their sum, one
     total = [line for line in table.splitlines() if line.startswith("all together")]
     assert len(total) == 1
 
