@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Count, IntegerField, OuterRef, Subquery
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from alerts.models import Alert, AlertRule, AlertStatus, Mute, MuteKind, MuteQuerySet
+from alerts.models import Alert, AlertRule, AlertStatus, Mute, MuteKind
 from freshtrack.errors import DomainError
 from organizations.models import Organization, User
 from sensors.models import Site, Unit
@@ -57,7 +57,7 @@ def covering(*, alert: Alert, at: datetime) -> Mute | None:
     return next(iter(Mute.objects.raw(_COVERING, values)), None)
 
 
-def with_silenced(mutes: MuteQuerySet) -> MuteQuerySet:
+def with_silenced(mutes: QuerySet[Mute]) -> QuerySet[Mute]:
     """With the number of alerts that each kept quiet, as `silenced`."""
     quiet = (
         Alert.objects.filter(muted_by=OuterRef("pk")).order_by().values("muted_by").annotate(count=Count("pk"))

@@ -52,7 +52,7 @@ def filled(**fields: Any) -> Organization:
         ReadingHour.objects.create(**summary, hour=NOON)
         ReadingDay.objects.create(**summary, day=NOON.replace(hour=0))
         Arrival.objects.create(**rows, sensors=[sensor.pk], hours=[1])
-        alert.muted_by = Mute.objects.create(**rows, ends_at=timezone.now())
+        alert.muted_by = Mute.objects.create(**rows, starts_at=NOON, ends_at=NOON)
         alert.parent = alert
         alert.save(update_fields=["muted_by", "parent"])
         AlertEvent.objects.create(**rows, alert=alert, event="opened", at=NOON)
