@@ -368,11 +368,12 @@ class TestWhatStandsForAUnit:
         assert self.of(api, unit)["drift"] == []
 
     def test_an_override_is_shown_with_the_rule_and_told_as_drift(self, api: Api, unit: Unit) -> None:
+        room = UnitFactory(area=unit.area, kind="room")
         rule = RuleFactory(organization=api.organization, name="Too warm")
         until = timezone.now().replace(microsecond=0) + timedelta(days=1)
         ann = MembershipFactory(organization=api.organization, user__name="Ann").user
-        override = OverrideFactory(rule=rule, unit=unit, threshold=3.0, expires_at=until, owner=ann)
-        found = self.of(api, unit)
+        override = OverrideFactory(rule=rule, unit=room, threshold=3.0, expires_at=until, owner=ann)
+        found = self.of(api, room)
         (shown,) = found["rules"]
         assert (shown["threshold"], shown["override"]["id"]) == (5.0, str(override.pk))
         assert (shown["override"]["threshold"], shown["override"]["owner_name"]) == (3.0, "Ann")
@@ -382,7 +383,7 @@ class TestWhatStandsForAUnit:
         ]
         with as_system():
             type(override).objects.update(expires_at=timezone.now())
-        assert self.of(api, unit)["rules"][0]["override"] is None
+        assert self.of(api, room)["rules"][0]["override"] is None
 
     def test_the_number_of_statements_doesnt_grow_with_the_rules(self, api: Api, unit: Unit) -> None:
         def statements() -> int:
