@@ -136,8 +136,12 @@ SELECT g.id, g.organization_id, g.site_id, p.opening_hours::text, p.timezone,
        array_agg(c.unit_id) FILTER (WHERE c.id IS NOT NULL)
 FROM sensors_gateway g
 LEFT JOIN sensors_site p ON p.id = g.site_id
-LEFT JOIN ({CARRIED}) AS c ON c.carrier_id = g.id AND {_BROUGHT}
-WHERE g.id = ANY (%s::uuid[]) AND g.deleted_at IS NULL
+LEFT JOIN (
+  SELECT * FROM ({CARRIED}) AS c
+  WHERE {_BROUGHT} AND (c.gateway_id = ANY (%(gateways)s::uuid[]) OR c.site_id = ANY (ARRAY(
+    SELECT site_id FROM sensors_gateway WHERE id = ANY (%(gateways)s::uuid[]) AND site_id IS NOT NULL)))
+) AS c ON c.carrier_id = g.id
+WHERE g.id = ANY (%(gateways)s::uuid[]) AND g.deleted_at IS NULL
 GROUP BY g.id, p.id
 """  # noqa: S608  # ours alone
 
@@ -224,7 +228,7 @@ def look_up(gateways: Collection[UUID]) -> dict[UUID, Carrier]:
     if not gateways:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_CARRIERS, [list(gateways)])
+        cursor.execute(_CARRIERS, {"gateways": list(gateways)})
         return {row[0]: _carrier(*row) for row in cursor.fetchall()}
 
 

@@ -8,7 +8,7 @@ of the writer that stores readings (sensors, units, states); what that writer ho
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
@@ -24,11 +24,11 @@ from alerts.gateways import Watchmen
 from alerts.models import Alert, AlertRule, RuleState, Schedule
 from alerts.watching import SILENCE, Rulebook, Watch
 from organizations.tenancy import acting_as_system
-from sensors.gateways import CARRIED
+from sensors.gateways import carriers_of
 from sensors.models import Gateway, Sensor, Unit
 from sensors.register import MIN_GAP, gap_s
 
-PAGE: Final = 1000
+PAGE: Final = 2000
 # What moves in one transaction: each takes some milliseconds, and readings of its sensor wait for it.
 MOVED_AT_ONCE: Final = 50
 # Less than beat waits: a worker isn't kept from other tasks for long, and the next round goes on.
@@ -72,10 +72,9 @@ def sweep(*, at: datetime, seconds: float = SWEEP_SECONDS, page: int = PAGE, at_
     watchmen = Watchmen(rulebook)
     with acting_as_system("sweep"):
         watchmen.learn()
-        shortest = _shortest()
     moved = _end(this, rulebook, watchmen)
     moved += _open_gateways(this, watchmen)
-    return moved + _open_sensors(this, rulebook, watchmen, shortest)
+    return moved + _open_sensors(this, rulebook, watchmen)
 
 
 def _chunks(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
@@ -93,6 +92,8 @@ def _end(this: Round, rulebook: Rulebook, watchmen: Watchmen) -> int:
             page = ending.page(after=after, most=this.page)
             over = ending.over(page, rulebook, watchmen, now=this.now)
         for chunk in _chunks(over, this.at_once):
+            if not this.goes_on():
+                return moved
             with acting_as_system("sweep"):
                 moved += ending.end(chunk, at=this.at)
         if len(page) < this.page:
@@ -115,7 +116,7 @@ def _open_gateways(this: Round, watchmen: Watchmen) -> int:
             known = _active([one.cause for dues in wanted for one in dues])
         for dues in wanted:
             news = [one for one in dues if one.cause not in known]
-            if news:
+            if news and this.goes_on():
                 with acting_as_system("sweep"):
                     opened += gateways.open_due(news, at=this.at)
         if len(page) < this.page:
@@ -136,7 +137,6 @@ class Silent(NamedTuple):
     unit_id: UUID
     newest: float
     interval_s: int
-    carrier_id: UUID | None
 
 
 class Due(NamedTuple):
@@ -153,63 +153,79 @@ class Due(NamedTuple):
         return lifecycle.cause_key(rule_id=self.watch.rule_id, sensor_public_id=self.silent.public_id)
 
 
-# Before this nobody in the organization can be due. A delay of 0 stands for a sensor's longest pause.
-_SHORTEST: Final = """
-SELECT organization_id, min(CASE delay_s WHEN 0 THEN %s ELSE delay_s END)::float8 FROM (
-  SELECT organization_id, delay_s FROM alerts_alertrule
+# Who may be due: silent for longer than the least patient rule that could watch it. Read whole, by hash joins: an index
+# on the newest reading would have to be written with each reading (sensors/migrations/0005), and reading 100,000 rows
+# in each round costs less. A delay of 0 stands for a sensor's longest pause.
+_SILENT: Final = """
+WITH rules AS MATERIALIZED (
+  SELECT organization_id, coalesce(unit_id::text, area_id::text, site_id::text, unit_kind) AS scope,
+         CASE delay_s WHEN 0 THEN %(usual)s ELSE delay_s END AS wait_s
+  FROM alerts_alertrule
   WHERE condition = 'no_data' AND metric <> 'gateway' AND enabled AND deleted_at IS NULL
   UNION ALL
-  SELECT organization_id, delay_s FROM alerts_ruleoverride WHERE ended_at IS NULL AND delay_s IS NOT NULL
-) AS rules GROUP BY organization_id
+  SELECT organization_id, unit_id::text, CASE delay_s WHEN 0 THEN %(usual)s ELSE delay_s END
+  FROM alerts_ruleoverride WHERE ended_at IS NULL AND delay_s IS NOT NULL
+), waits AS MATERIALIZED (
+  SELECT organization_id, scope, min(wait_s) AS wait_s FROM rules GROUP BY organization_id, scope
+)
+SELECT s.id, s.public_id, s.organization_id, s.unit_id, extract(epoch FROM s.last_reading_at)::float8,
+       s.expected_interval_s
+FROM sensors_sensor s
+JOIN sensors_unit u ON u.id = s.unit_id AND u.deleted_at IS NULL
+LEFT JOIN waits w0 ON w0.organization_id = s.organization_id AND w0.scope = ''
+LEFT JOIN waits w1 ON w1.organization_id = s.organization_id AND w1.scope = u.kind
+LEFT JOIN waits w2 ON w2.organization_id = s.organization_id AND w2.scope = u.site_id::text
+LEFT JOIN waits w3 ON w3.organization_id = s.organization_id AND w3.scope = u.area_id::text
+LEFT JOIN waits w4 ON w4.organization_id = s.organization_id AND w4.scope = u.id::text
+WHERE s.id > %(after)s AND s.retired_at IS NULL
+  AND s.last_reading_at <= %(at)s::timestamptz - (SELECT min(wait_s) FROM waits) * interval '1 second'
+  AND s.last_reading_at
+      <= %(at)s::timestamptz - least(w0.wait_s, w1.wait_s, w2.wait_s, w3.wait_s, w4.wait_s) * interval '1 second'
+  AND s.last_received_at - s.last_reading_at <= %(imported)s * interval '1 second'
+ORDER BY s.id LIMIT %(most)s
 """
-
-# By the primary key, whatever the newest reading is: an index on that would have to be written with each reading
-# (sensors/migrations/0005), and reading 100,000 rows each round costs less.
-_SILENT: Final = f"""
-SELECT c.id, c.public_id, c.organization_id, c.unit_id, extract(epoch FROM c.last_reading_at)::float8,
-       c.expected_interval_s, c.carrier_id
-FROM ({CARRIED}) AS c
-JOIN unnest(%s::uuid[], %s::float8[]) AS o (id, shortest_s) ON o.id = c.organization_id
-JOIN sensors_unit u ON u.id = c.unit_id AND u.deleted_at IS NULL
-WHERE c.id > %s AND c.retired_at IS NULL
-  AND c.last_reading_at <= %s::timestamptz - o.shortest_s * interval '1 second'
-  AND c.last_received_at - c.last_reading_at <= %s * interval '1 second'
-ORDER BY c.id LIMIT %s
-"""  # noqa: S608  # ours alone
+_NESTED_LOOPS: Final = "SELECT set_config('enable_nestloop', %s, true)"
 
 
-def _shortest() -> dict[UUID, float]:
-    with connection.cursor() as cursor:
-        cursor.execute(_SHORTEST, [MIN_GAP.total_seconds()])
-        return dict(cursor.fetchall())
-
-
-def _open_sensors(this: Round, rulebook: Rulebook, watchmen: Watchmen, shortest: dict[UUID, float]) -> int:
+def _open_sensors(this: Round, rulebook: Rulebook, watchmen: Watchmen) -> int:
     opened, after = 0, 0
-    while shortest and this.goes_on():
+    while this.goes_on():
         with acting_as_system("sweep"):
-            page = _silent(shortest, after=after, at=this.at, most=this.page)
+            page = _silent(after=after, at=this.at, most=this.page)
             dues = _due(page, rulebook, now=this.now)
-            early = _gateways_to_open_early(dues, watchmen, now=this.now)
+            carried = carriers_of([due.silent.sensor for due in dues])
+            early = _gateways_to_open_early(dues, carried, watchmen, now=this.now)
         for wanted in early:
+            if not this.goes_on():
+                return opened
             with acting_as_system("sweep"):
                 opened += gateways.open_due(wanted, at=this.at)
         for chunk in _chunks(dues, this.at_once):
             if not this.goes_on():
                 return opened
             with acting_as_system("sweep"):
-                opened += _open(chunk, at=this.at)
+                opened += _open(chunk, carried, at=this.at)
         if len(page) < this.page:
             break
         after = page[-1].sensor
     return opened
 
 
-def _silent(shortest: dict[UUID, float], *, after: int, at: datetime, most: int) -> list[Silent]:
-    values: list[Any] = [list(shortest), list(shortest.values()), after, at, silence.IMPORTED_AFTER_S, most]
+def _silent(*, after: int, at: datetime, most: int) -> list[Silent]:
+    values: dict[str, Any] = {
+        "after": after,
+        "at": at,
+        "most": most,
+        "usual": MIN_GAP.total_seconds(),
+        "imported": silence.IMPORTED_AFTER_S,
+    }
     with connection.cursor() as cursor:
+        # PostgreSQL takes the few rules for fewer than they are, and would go through them for each sensor.
+        cursor.execute(_NESTED_LOOPS, ["off"])
         cursor.execute(_SILENT, values)
-        return [Silent(*row) for row in cursor.fetchall()]
+        found = [Silent(*row) for row in cursor.fetchall()]
+        cursor.execute(_NESTED_LOOPS, ["on"])
+    return found
 
 
 def _due(page: Sequence[Silent], rulebook: Rulebook, *, now: float) -> list[Due]:
@@ -237,12 +253,14 @@ def _active(causes: Sequence[str]) -> set[str]:
     return set(RuleState.objects.filter(cause_key__in=causes, active=True).values_list("cause_key", flat=True))
 
 
-def _gateways_to_open_early(dues: Sequence[Due], watchmen: Watchmen, *, now: float) -> list[list[gateways.Due]]:
+def _gateways_to_open_early(
+    dues: Sequence[Due], carried: Mapping[int, UUID], watchmen: Watchmen, *, now: float
+) -> list[list[gateways.Due]]:
     """Gateways all of whose sensors are silent while one of them is due (Note [Gateways] in gateways.py)."""
     waiting: dict[UUID, list[Due]] = defaultdict(list)
     for due in dues:
-        if due.silent.carrier_id is not None:
-            waiting[due.silent.carrier_id].append(due)
+        if due.silent.sensor in carried:
+            waiting[carried[due.silent.sensor]].append(due)
     carriers = gateways.look_up(waiting)
     watchmen.learn_places(carriers.values())
     found: list[gateways.Due] = []
@@ -261,7 +279,7 @@ def _gateways_to_open_early(dues: Sequence[Due], watchmen: Watchmen, *, now: flo
     return list(news.values())
 
 
-def _open(dues: Sequence[Due], *, at: datetime) -> int:
+def _open(dues: Sequence[Due], carried: Mapping[int, UUID], *, at: datetime) -> int:
     """Open the alerts of some sensors, as children where their gateway's is open. Call inside a transaction."""
     sensors = {
         sensor.pk: sensor
@@ -280,21 +298,22 @@ def _open(dues: Sequence[Due], *, at: datetime) -> int:
     }
     states = remembering.lock([due.cause for due in still])
     rules = AlertRule.objects.in_bulk({due.watch.rule_id for due in still})
-    parents = gateways.alerts_of({due.silent.carrier_id for due in still if due.silent.carrier_id is not None})
-    carriers = Gateway.objects.select_related("site").in_bulk([parent.gateway_id for parent in parents.values()])
+    parents = gateways.alerts_of({carried[due.silent.sensor] for due in still if due.silent.sensor in carried})
+    carriers = Gateway.objects.select_related("site").in_bulk(list(parents))
     opened = 0
     for due in still:
         rule, state = rules.get(due.watch.rule_id), states.get(due.cause)
         if rule is None or remembering.is_active(state):
             continue
-        parent = parents.get(due.silent.carrier_id) if due.silent.carrier_id else None
+        carrier_id = carried.get(due.silent.sensor)
+        parent = None if carrier_id is None else parents.get(carrier_id)
         alert = _open_one(
             due,
             rule=rule,
             unit=units[due.silent.unit_id],
             sensor=sensors[due.silent.sensor],
             parent=parent,
-            gateway=None if parent is None else carriers.get(parent.gateway_id),
+            gateway=None if carrier_id is None else carriers.get(carrier_id),
             at=at,
         )
         remembering.keep(

@@ -6,8 +6,11 @@ several and nobody said which, nobody knows.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
+from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q
 
 from sensors.models import Gateway, Sensor, SensorQuerySet
@@ -24,12 +27,28 @@ LEFT JOIN (
 """
 
 
+_CARRIERS: Final = f"""
+SELECT c.id, c.carrier_id FROM ({CARRIED}) AS c WHERE c.id = ANY (%s) AND c.carrier_id IS NOT NULL
+"""  # noqa: S608  # ours alone
+
+
+def carriers_of(sensors: Collection[int]) -> dict[int, UUID]:
+    """The gateways that bring the readings of these sensors, where that is known. Call inside a transaction."""
+    if not sensors:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_CARRIERS, [list(sensors)])
+        return dict(cursor.fetchall())
+
+
 def sensors_behind(gateway: Gateway) -> SensorQuerySet:
     """The sensors in service whose readings it brings."""
     behind = Q(gateway=gateway)
     if gateway.site_id is not None and gateway.deleted_at is None:
-        others = Gateway.objects.alive().filter(site=gateway.site_id).exclude(pk=gateway.pk)
-        if not others.exists():
-            behind |= Q(gateway=None, site=gateway.site_id) | Q(gateway__deleted_at__isnull=False, site=gateway.site_id)
+        others = Gateway.objects.alive().exclude(pk=gateway.pk)
+        if not others.filter(site=gateway.site_id).exists():
+            of_others = others.filter(organization=gateway.organization_id)
+            # No join, so that the indexes on gateway and site are used.
+            behind |= Q(site=gateway.site_id) & (Q(gateway=None) | ~Q(gateway__in=of_others.values("pk")))
     found: SensorQuerySet = Sensor.objects.alive().filter(behind, unit__isnull=False)
     return found

@@ -511,11 +511,11 @@ class TestAtOnce:
         sender = threading.Thread(target=send)
         with acting_as_system("tests"):
             due = sweeping._due(
-                sweeping._silent({sensor.organization_id: 600.0}, after=0, at=at(10), most=10),
+                sweeping._silent(after=0, at=at(10), most=10),
                 sweeping.Rulebook(),
                 now=at(10).timestamp(),
             )
-            assert sweeping._open(due, at=at(10)) == 1
+            assert sweeping._open(due, {}, at=at(10)) == 1
             sender.start()
             assert not answered.wait(0.5), "the writer waits for the sensor"
         sender.join(30)
