@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,8 +14,11 @@ from django.utils import timezone
 
 from alerts import backtest
 from alerts.models import Alert, AlertRule
-from organizations.models import Organization
+from organizations.models import Membership, Organization
 from sensors.models import Reading, Sensor, Unit
+from tests.alerts.cases import DAY as THE_DAY
+from tests.alerts.cases import Case, Expected, cases, compare
+from tests.alerts.cases.house import House
 from tests.factories import (
     AlertFactory,
     AreaFactory,
@@ -365,3 +369,35 @@ def test_a_hundred_units_cost_as_many_statements_as_one(api: Api, unit: Unit, se
     for _ in range(20):
         measured(SensorFactory(unit=UnitFactory(area=unit.area)), [8.0] * 12)
     assert statements() == few
+
+
+# What people did and who was silent by our own clock is no part of a preview.
+MEASURED = [
+    case
+    for case in cases("pure")
+    if not case.acts and not {rule.condition for rule in case.rules} & {"no_data", "fault"}
+]
+
+
+@pytest.mark.parametrize("case", MEASURED, ids=str)
+def test_a_rule_that_was_in_force_would_have_opened_what_it_opened(case: Case) -> None:
+    house = House(case)
+    stand = tuple(replace(alert, found=None) for alert in house.run() if alert.contradicted is None)
+    member = Membership(organization=house.organization, user=house.owner, role="owner")
+    with as_system():
+        found = [
+            Expected(
+                rule=stored.name,
+                opened=would.opened_at.timestamp(),
+                started=would.started_at.timestamp(),
+                resolved=None if would.resolved_at is None else would.resolved_at.timestamp(),
+                value=would.value,
+                peak=would.peak,
+                sensor=would.sensor.serial,
+            )
+            for stored in AlertRule.objects.for_organization(house.organization)
+            for would in backtest.preview(
+                rule=stored, membership=member, start=THE_DAY, end=THE_DAY + 2 * DAY, at=THE_DAY + 2 * DAY
+            ).incidents
+        ]
+    assert compare(replace(case, alerts=stand), found) == ""
