@@ -72,7 +72,7 @@ const SAID =
 
 /** A sentence of the backend, which speaks °C, with its temperatures in the reader's scale. */
 export function sentenceIn(sentence: string, scale: Scale): string {
-  if (scale === 'C') return sentence
+  if (scale === 'C') return sentence.replace(SAID, (said: string) => said.replace('-', '\u2212'))
   return sentence.replace(SAID, (_, number: string, difference: string | undefined) => {
     const celsius = Number(number.replace('\u2212', '-'))
     return difference ? `${temperatureDifference(celsius, scale)}${difference}` : temperature(celsius, scale)

@@ -1,6 +1,7 @@
-/** What one person prefers on this device. Kept in localStorage, and shared between tabs. */
+/** How one person reads temperatures: as their account says. Kept on the device, too, so that no page shows another first. */
 
-import { useSyncExternalStore } from 'react'
+import { useEffect, useSyncExternalStore } from 'react'
+import type { Me } from './api/types'
 
 export type Scale = 'C' | 'F'
 
@@ -36,4 +37,12 @@ export function setScale(scale: Scale): void {
     // Without storage the choice can't be kept.
   }
   for (const listener of listeners) listener()
+}
+
+/** Follows the account: whoever chose °F on one device reads it on all of them. */
+export function useOwnScale(me: Me | null | undefined): void {
+  const unit = me?.temperature_unit
+  useEffect(() => {
+    if (unit) setScale(unit === 'f' ? 'F' : 'C')
+  }, [unit])
 }

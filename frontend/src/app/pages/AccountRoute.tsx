@@ -3,11 +3,12 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
 import { lazy, Suspense } from 'react'
 import classes from '@/features/account/Account.module.css'
+import { changeMe } from '@/features/account/queries'
 import { OwnInvitations } from '@/features/organization/OwnInvitations'
 import { ROLES } from '@/features/organization/roles'
 import { meQuery, signOut } from '@/features/session/queries'
 import type { Me } from '@/shared/api/types'
-import { type Scale, setScale, useScale } from '@/shared/preferences'
+import { type Scale, setScale, useOwnScale, useScale } from '@/shared/preferences'
 import { Page } from '@/shared/ui/Page'
 import { Panel } from '@/shared/ui/Panel'
 import { Loading, Trouble } from '@/shared/ui/states'
@@ -26,6 +27,7 @@ export type Section = keyof typeof SECTIONS
 export function AccountRoute() {
   const { section = '', org } = useParams({ strict: false })
   const me = useQuery(meQuery).data
+  useOwnScale(me)
   if (!me) return null
   if (!Object.hasOwn(SECTIONS, section)) return <NotFound />
   return <Account me={me} section={section as Section} org={org} />
@@ -113,19 +115,27 @@ function Preferences() {
   const navigate = useNavigate()
   const scale = useScale()
   const { colorScheme, setColorScheme } = useMantineColorScheme()
+  const choosing = useMutation({
+    mutationFn: (wanted: Scale) => {
+      setScale(wanted) // at once; the account follows
+      return changeMe({ temperature_unit: wanted === 'F' ? 'f' : 'c' })
+    },
+    onSuccess: (changed) => client.setQueryData(['me'], changed),
+    onError: (_, wanted) => setScale(wanted === 'F' ? 'C' : 'F'),
+  })
   const leaving = useMutation({
     mutationFn: () => signOut(client),
     onSuccess: () => navigate({ to: '/sign-in' }),
   })
   return (
-    <Panel title="On this device">
+    <Panel title="Preferences">
       <div className={pageClasses.rows}>
         <div className={pageClasses.row}>
           <span id="scale">Temperatures in</span>
           <SegmentedControl
             aria-labelledby="scale"
             value={scale}
-            onChange={(value) => setScale(value as Scale)}
+            onChange={(value) => choosing.mutate(value as Scale)}
             data={[
               { value: 'C', label: '°C' },
               { value: 'F', label: '°F' },
@@ -145,6 +155,7 @@ function Preferences() {
             ]}
           />
         </div>
+        {choosing.error && <Trouble error={choosing.error} />}
         {leaving.error && <Trouble error={leaving.error} />}
         <Button
           className={pageClasses.out}

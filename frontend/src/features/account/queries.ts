@@ -13,8 +13,11 @@ export type Passkey = Schemas['WebAuthnAuthenticator']
 export type Authenticator = Schemas['AuthenticatorList'][number]
 export type Session = Schemas['Session']
 
-export const changeMe = (body: { name?: string; time_zone?: string }): Promise<Me> =>
-  answer(api.PATCH('/api/v1/me/', { body })) as Promise<Me>
+export const changeMe = (body: {
+  name?: string
+  time_zone?: string
+  temperature_unit?: Me['temperature_unit']
+}): Promise<Me> => answer(api.PATCH('/api/v1/me/', { body })) as Promise<Me>
 
 // --- addresses ---
 

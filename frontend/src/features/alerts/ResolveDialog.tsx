@@ -53,7 +53,12 @@ export function ResolveDialog({ alert, onClose }: Props) {
           autosize
           minRows={1}
         />
-        <Suggestions name="Frequent causes" words={CAUSES[alert.condition] ?? CAUSES.above} chosen={cause} onChoose={setCause} />
+        <Suggestions
+          name="Frequent causes"
+          words={CAUSES[alert.condition] ?? CAUSES.above}
+          chosen={cause}
+          onChoose={setCause}
+        />
       </div>
       <div className={classes.group}>
         <Textarea

@@ -217,8 +217,9 @@ describe('an alert', () => {
       counted_s: 1860,
       frozen_s: 1200,
     }
-    localStorage.setItem('freshtrack.scale', 'F')
-    openFirst(withAlerts({ facts }))
+    const backend = withAlerts({ facts })
+    backend.me = { ...aMe(), temperature_unit: 'f' }
+    openFirst(backend)
     const why = within(await section('Why did this alert open?'))
     expect(why.getByText(/estimated temperature of the product: not above 46.4.°F. It was 47.1.°F/)).toBeVisible()
     expect(why.getByText(/lasted for 31.min, and the rule waits for 30.min/)).toBeVisible()

@@ -97,9 +97,9 @@ export function whyWords(alert: Alert, scale: Scale): string[] {
   if (!terms) return []
   const words = [watched(alert, scale)]
   const held = terms.delay_s * 1000
-  const counted = facts.counted_s === undefined ? null : duration(facts.counted_s * 1000)
-  if (counted && terms.delay_s > 0)
-    words.push(`That had lasted for ${counted}, and the rule waits for ${duration(held)}.`)
+  // (What was found late wasn't counted reading by reading: it lasted at least as long as the rule waits.)
+  const counted = duration(Math.max(facts.counted_s ?? 0, terms.delay_s) * 1000)
+  if (terms.delay_s > 0) words.push(`That had lasted for ${counted}, and the rule waits for ${duration(held)}.`)
   if (terms.delay_s === 0) words.push('The rule waits for nothing: one reading was enough.')
   if (facts.frozen_s)
     words.push(`${duration(facts.frozen_s * 1000)} without readings didn't count: nobody measured in that time.`)

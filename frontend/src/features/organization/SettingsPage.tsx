@@ -1,4 +1,4 @@
-import { Button, TextInput } from '@mantine/core'
+import { Button, NativeSelect, TextInput } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Problem } from '@/shared/api/client'
@@ -10,6 +10,7 @@ import { Panel } from '@/shared/ui/Panel'
 import { StatusMark } from '@/shared/ui/StatusBadge'
 import { Loading, Trouble } from '@/shared/ui/states'
 import { toast } from '@/shared/ui/toast'
+import { duration } from '@/shared/units'
 import { DangerZone } from './DangerZone'
 import { DeletedOrganizations } from './DeletedOrganizations'
 import classes from './Form.module.css'
@@ -41,8 +42,20 @@ export function SettingsPage({ onMoved, onGone }: Props) {
   )
 }
 
-function factsOf({ name, slug, timezone, email }: Organization): OrganizationFacts {
-  return { name, slug, timezone, email: email ?? '' }
+function factsOf(organization: Organization): OrganizationFacts {
+  const { name, slug, timezone, email, acknowledgement_minutes } = organization
+  return { name, slug, timezone, email: email ?? '', acknowledgement_minutes: acknowledgement_minutes ?? 0 }
+}
+
+const HOLDS = [30, 60, 120, 240, 480, 1440]
+
+/** How long an acknowledgement may hold; with the organization's own length, however odd. */
+function holdOptions(own: number): { value: string; label: string }[] {
+  const lengths = [...new Set([...HOLDS, ...(own > 0 ? [own] : [])])].sort((a, b) => a - b)
+  return [
+    ...lengths.map((minutes) => ({ value: String(minutes), label: `After ${duration(minutes * 60_000)}` })),
+    { value: '0', label: 'Never' },
+  ]
 }
 
 /** Only what was changed is sent: somebody else may be changing the rest. */
@@ -107,6 +120,15 @@ function Facts({ organization, onMoved }: { organization: Organization; onMoved:
         onChange={(timezone) => set({ timezone })}
         error={fieldError(saving.error, 'timezone')}
       />
+      <NativeSelect
+        label="An acknowledged alert that lasts is open again"
+        description="Somebody who took charge may have been called away: everybody is told again."
+        size="md"
+        value={String(facts.acknowledgement_minutes)}
+        onChange={(event) => set({ acknowledgement_minutes: Number(event.currentTarget.value) })}
+        error={fieldError(saving.error, 'acknowledgement_minutes')}
+        data={holdOptions(before.acknowledgement_minutes)}
+      />
       <TextInput
         label="E-mail for invoices"
         type="email"
@@ -115,7 +137,9 @@ function Facts({ organization, onMoved }: { organization: Organization; onMoved:
         error={fieldError(saving.error, 'email')}
         maxLength={254}
       />
-      <Refusal error={taken ? null : besides(saving.error, 'name', 'slug', 'timezone', 'email')} />
+      <Refusal
+        error={taken ? null : besides(saving.error, 'name', 'slug', 'timezone', 'email', 'acknowledgement_minutes')}
+      />
       <Button type="submit" loading={saving.isPending} disabled={nothing || trimmed.name === ''}>
         Save
       </Button>

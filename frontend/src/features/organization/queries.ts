@@ -37,6 +37,8 @@ export interface OrganizationFacts {
   slug: string
   timezone: string
   email: string
+  /** How long an acknowledgement holds; 0: for ever. */
+  acknowledgement_minutes: number
 }
 
 export const changeOrganization = (organization: string, body: Partial<OrganizationFacts>): Promise<Organization> =>

@@ -94,8 +94,8 @@ describe('a rule', () => {
   })
 
   it('is written in the scale of the reader and stored in °C; only what changed is sent', async () => {
-    localStorage.setItem('freshtrack.scale', 'F')
     const { backend, id } = withRule({ threshold: 5, hysteresis: 1 })
+    backend.me = { ...aMe(), temperature_unit: 'f' }
     const { user } = openApp(`/o/demo/rules/${id}`)
     const limit = await screen.findByLabelText('Limit')
     expect(limit).toHaveValue('41\u202f°F')
@@ -193,7 +193,7 @@ describe("a unit's rules", () => {
       },
     ]
     backend.drift = ['“Too warm” (above 6.0 °C) lies beyond the legal limit.']
-    localStorage.setItem('freshtrack.scale', 'F')
+    backend.me = { ...aMe(), temperature_unit: 'f' }
     openUnit(backend)
     const rules = await region('Rules here')
     expect(await rules.findByText(/Food at most 41.0.°F/)).toBeVisible()

@@ -126,12 +126,13 @@ describe('the dashboard', () => {
   })
 
   it('shows °F everywhere once a person asks for it, and remembers', async () => {
-    startBackend(twoSites())
+    const backend = startBackend(twoSites())
     const { user } = openApp('/o/demo/account')
     await user.click(await screen.findByRole('radio', { name: '°F' }))
     await user.click(screen.getByRole('link', { name: 'Dashboard' }))
     expect(await tile('Counter fridge')).toHaveTextContent('43.2°F')
     expect(localStorage.getItem('freshtrack.scale')).toBe('F')
+    await waitFor(() => expect(backend.me?.temperature_unit).toBe('f'))
   })
 
   it('explains what a unit is to somebody who has none', async () => {

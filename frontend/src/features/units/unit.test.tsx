@@ -1,9 +1,12 @@
 import { screen, waitFor, within } from '@testing-library/react'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import type { Readings } from '@/shared/api/types'
 import { openApp } from '@/testing/app'
 import { type Backend, startBackend } from '@/testing/backend'
 import { ago, anAlert, aRule, aSensor } from '@/testing/make'
+
+// Loaded with the first page that needs it: on a busy machine that takes longer than a test waits.
+beforeAll(() => import('./TimeChart'))
 
 /** A backend whose unit has one sensor and three readings. */
 function measured(): Backend {

@@ -48,7 +48,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** @description Another name, time zone or language. The address changes at /_allauth/, where it is verified. */
+        /** @description Another name, time zone, language or scale. The address changes at /_allauth/, where it is verified. */
         patch: operations["me_partial_update"];
         trace?: never;
     };
@@ -1579,6 +1579,8 @@ export interface components {
                 };
             };
         };
+        /** @enum {unknown} */
+        BlankEnum: "";
         /** @description What was measured in an hour or day; null where nothing was. */
         Bucket: {
             /**
@@ -1853,6 +1855,15 @@ export interface components {
             sites?: string[] | null;
         };
         /**
+         * @description * `us_food_code` - FDA Food Code (United States)
+         *     * `maryland` - Maryland
+         *     * `uk` - United Kingdom
+         *     * `eu` - European Union
+         *     * `au_nz` - Australia and New Zealand
+         * @enum {string}
+         */
+        JurisdictionEnum: "us_food_code" | "maryland" | "uk" | "eu" | "au_nz";
+        /**
          * @description * `ingest` - Send readings
          * @enum {string}
          */
@@ -2084,8 +2095,27 @@ export interface components {
             name: string;
             time_zone: string;
             language: string;
+            /**
+             * @description How temperatures are written to this person; stored they are in °C.
+             *
+             *     * `c` - °C
+             *     * `f` - °F
+             */
+            temperature_unit: components["schemas"]["MeTemperatureUnitEnum"];
             readonly memberships: components["schemas"]["OwnMembership"][];
         };
+        /**
+         * @description * `c` - c
+         *     * `f` - f
+         * @enum {string}
+         */
+        MeChangeTemperatureUnitEnum: "c" | "f";
+        /**
+         * @description * `c` - °C
+         *     * `f` - °F
+         * @enum {string}
+         */
+        MeTemperatureUnitEnum: "c" | "f";
         Member: {
             /** Format: uuid */
             readonly id: string;
@@ -2249,6 +2279,8 @@ export interface components {
             readonly timezone: string;
             /** @description Where invoices go; null for who may not change it. */
             readonly email: string | null;
+            /** @description An acknowledged alert that lasts longer than this is open again; 0: never. */
+            readonly acknowledgement_minutes: number;
             readonly role: string;
             /** @description Null: all. */
             readonly sites: string[] | null;
@@ -2506,6 +2538,13 @@ export interface components {
             name?: string;
             time_zone?: string;
             language?: components["schemas"]["LanguageEnum"];
+            /**
+             * @description °C or °F.
+             *
+             *     * `c` - c
+             *     * `f` - f
+             */
+            temperature_unit?: components["schemas"]["MeChangeTemperatureUnitEnum"];
         };
         PatchedMemberChangeRequest: {
             role?: components["schemas"]["RoleEnum"];
@@ -2524,6 +2563,8 @@ export interface components {
             slug?: string;
             timezone?: string;
             email?: string;
+            /** @description An acknowledged alert that lasts longer than this is open again; 0: never. */
+            acknowledgement_minutes?: number;
         };
         /** @description Checks what people call things; the organization comes from the URL. */
         PatchedSensorRequest: {
@@ -2549,6 +2590,26 @@ export interface components {
             timezone: string;
             kind?: components["schemas"]["SiteKindEnum"];
             address?: string;
+            /** @description Local time, for example {"mon": [["08:00", "14:00"], ["17:00", "24:00"]]}. A day that is left out is closed; an empty object means always open. A night goes over two days. */
+            opening_hours?: {
+                mon?: string[][];
+                tue?: string[][];
+                wed?: string[][];
+                thu?: string[][];
+                fri?: string[][];
+                sat?: string[][];
+                sun?: string[][];
+            };
+            /**
+             * @description Whose legal limits apply; empty: FDA.
+             *
+             *     * `us_food_code` - FDA Food Code (United States)
+             *     * `maryland` - Maryland
+             *     * `uk` - United Kingdom
+             *     * `eu` - European Union
+             *     * `au_nz` - Australia and New Zealand
+             */
+            jurisdiction?: components["schemas"]["JurisdictionEnum"] | components["schemas"]["BlankEnum"];
         };
         /** @description Checks what people call things; the organization comes from the URL. */
         PatchedUnitRequest: {
@@ -2559,6 +2620,8 @@ export interface components {
             note?: string;
             /** @default true */
             default_rules: boolean;
+            /** @description How slowly the product follows the air: its time constant in seconds. Null: that of its kind. */
+            product_tau_s?: number | null;
         };
         Person: {
             /** Format: uuid */
@@ -2851,6 +2914,26 @@ export interface components {
             timezone: string;
             kind: components["schemas"]["SiteKindEnum"];
             address: string;
+            /** @description Local time, for example {"mon": [["08:00", "14:00"], ["17:00", "24:00"]]}. A day that is left out is closed; an empty object means always open. A night goes over two days. */
+            opening_hours: {
+                mon?: string[][];
+                tue?: string[][];
+                wed?: string[][];
+                thu?: string[][];
+                fri?: string[][];
+                sat?: string[][];
+                sun?: string[][];
+            };
+            /**
+             * @description Whose legal limits apply; empty: FDA.
+             *
+             *     * `us_food_code` - FDA Food Code (United States)
+             *     * `maryland` - Maryland
+             *     * `uk` - United Kingdom
+             *     * `eu` - European Union
+             *     * `au_nz` - Australia and New Zealand
+             */
+            jurisdiction: components["schemas"]["JurisdictionEnum"] | components["schemas"]["BlankEnum"];
             /** Format: date-time */
             readonly created_at: string;
             /** Format: date-time */
@@ -2877,6 +2960,26 @@ export interface components {
             timezone: string;
             kind?: components["schemas"]["SiteKindEnum"];
             address?: string;
+            /** @description Local time, for example {"mon": [["08:00", "14:00"], ["17:00", "24:00"]]}. A day that is left out is closed; an empty object means always open. A night goes over two days. */
+            opening_hours?: {
+                mon?: string[][];
+                tue?: string[][];
+                wed?: string[][];
+                thu?: string[][];
+                fri?: string[][];
+                sat?: string[][];
+                sun?: string[][];
+            };
+            /**
+             * @description Whose legal limits apply; empty: FDA.
+             *
+             *     * `us_food_code` - FDA Food Code (United States)
+             *     * `maryland` - Maryland
+             *     * `uk` - United Kingdom
+             *     * `eu` - European Union
+             *     * `au_nz` - Australia and New Zealand
+             */
+            jurisdiction?: components["schemas"]["JurisdictionEnum"] | components["schemas"]["BlankEnum"];
         };
         SnoozeRequest: {
             /** @default  */
@@ -2980,6 +3083,8 @@ export interface components {
             note: string;
             /** @default true */
             default_rules: boolean;
+            /** @description How slowly the product follows the air: its time constant in seconds. Null: that of its kind. */
+            product_tau_s: number | null;
             readonly status: components["schemas"]["UnitStatusEnum"];
             /** Format: double */
             readonly temperature: number | null;
@@ -3023,6 +3128,8 @@ export interface components {
             note?: string;
             /** @default true */
             default_rules: boolean;
+            /** @description How slowly the product follows the air: its time constant in seconds. Null: that of its kind. */
+            product_tau_s?: number | null;
         };
         /** @description Everything that stands for a unit. */
         UnitRules: {
