@@ -95,7 +95,7 @@ class Customer:
         )
         self.contact = ContactMethodFactory(user=self.person)
         self.refused = QuarantinedReadingFactory(organization=self.organization, serial="S-refused")
-        self.mute = MuteFactory(organization=self.organization, unit=self.unit)
+        self.mute = MuteFactory(organization=self.organization, site=self.site)
         self.link = f"token of {self.person.email}"
         self.invitation = InvitationFactory(
             organization=self.organization, invited_by=self.person, hash=secrets.digest(self.link)

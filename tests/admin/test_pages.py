@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db
 
 MODELS = [pytest.param(model, id=model._meta.label) for model in admin.site._registry]
 # Rows that a state machine, a program or their owner writes.
-READ_ONLY = {"Alert", "Notification", "ApiKey", "AccessToken", "Change", "ContactMethod", "LogEntry"} | {
+READ_ONLY = {"Alert", "Mute", "Notification", "ApiKey", "AccessToken", "Change", "ContactMethod", "LogEntry"} | {
     *(
         "QuarantinedReading",
         "UserSession",

@@ -95,6 +95,7 @@ def _of_a_site(organization: Organization, *, mark: str) -> Ids:
     over = AlertFactory(
         unit=unit, sensor=sensor, rule=rule, rule_name=f"{mark} rule", cause_key=f"{mark} over", resolved=True
     )
+    MuteFactory(organization=organization, unit=unit, reason=f"{mark} is cleaned")
     mute = MuteFactory(
         organization=organization,
         site=site,
@@ -103,7 +104,7 @@ def _of_a_site(organization: Organization, *, mark: str) -> Ids:
     )
     override = OverrideFactory(
         unit=unit,
-        rule=RuleFactory(organization=organization, unit=unit, name=f"{mark} overridden rule"),
+        rule=rule,
         reason=f"{mark} reason",
         owner=None,
         expires_at=datetime.now(UTC) + timedelta(days=7),
@@ -135,6 +136,7 @@ def _of_a_site(organization: Organization, *, mark: str) -> Ids:
         "serial": sensor.serial,
         "alert-rules": str(rule.pk),
         "rule-overrides": str(override.pk),
+        "rule without override": str(RuleFactory(organization=organization, unit=unit, name=f"{mark} rule").pk),
         "alerts": str(alert.pk),
         "resolved alert": str(over.pk),
         "mutes": str(mute.pk),
@@ -177,7 +179,7 @@ _SOON: Final = (datetime.now(UTC) + timedelta(hours=5)).isoformat()
 
 def _override(ids: Ids) -> dict[str, Any]:
     terms = {"threshold": 4.5, "reason": "Stock-taking", "expires_at": _SOON}
-    return {**terms, "rule": ids["alert-rules"], "unit": ids["units"]}
+    return {**terms, "rule": ids["rule without override"], "unit": ids["units"]}
 
 
 # For each way to write a body that is valid: only then does a call say whether its role may. `ids` are those of the
@@ -210,8 +212,8 @@ BODIES: Final[dict[str, Callable[[Ids], dict[str, Any]]]] = {
     "patch gateways/{pk}/": lambda ids: {"site": ids["sites"]},
     "post gateways/{pk}/restore/": _nothing,
     "post sensors/": lambda ids: {"serial": "S-new", "unit": ids["units"]},
-    "put sensors/{pk}/": lambda ids: {"serial": ids["serial"], "unit": ids["units"]},
-    "patch sensors/{pk}/": lambda ids: {"unit": ids["units"]},
+    "put sensors/{pk}/": lambda ids: {"serial": ids["serial"], "unit": ids["units"], "gateway": ids["gateways"]},
+    "patch sensors/{pk}/": lambda ids: {"unit": ids["units"], "gateway": ids["gateways"]},
     "post sensors/{pk}/claim/": lambda ids: {"unit": ids["units"]},
     "post sensors/{pk}/restore/": _nothing,
     "post alert-rules/": _rule,
