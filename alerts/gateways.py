@@ -171,17 +171,24 @@ class Watchmen:
         }
 
     def learn_places(self, carriers: Iterable[Carrier]) -> None:
-        """Find out where the units behind them are. Call inside a transaction."""
-        self._rulebook.learn({voice.unit_id: one.organization_id for one in carriers for voice in one.voices})
+        """Find out where the units behind them are, if a rule asks. Call inside a transaction."""
+        asked = [one for one in carriers if self._asks_for_units(one.organization_id)]
+        self._rulebook.learn({voice.unit_id: one.organization_id for one in asked for voice in one.voices})
+
+    def _asks_for_units(self, organization_id: UUID) -> bool:
+        """Most organizations have one rule for all gateways: whose units are behind them needn't be known."""
+        by_scope: dict[object, list[GatewayRule]] = self._rules.get(organization_id, {})
+        return any(rule.rank > scopes.Rank.SITE for rules in by_scope.values() for rule in rules)
 
     def watching(self, carrier: Carrier) -> list[GatewayRule]:
         """The rules that watch it, the most specific ones. Its places must have been learnt."""
         if carrier.organization_id not in self._rules:
             return []
         by_scope = self._rules[carrier.organization_id]
-        places = [self._rulebook.place(unit_id) for unit_id in {voice.unit_id for voice in carrier.voices}]
         held_by: set[object] = {"", carrier.site_id}
-        held_by.update(key for place in places if place for key in (place.unit_id, place.area_id, place.kind))
+        if self._asks_for_units(carrier.organization_id):
+            places = [self._rulebook.place(unit_id) for unit_id in {voice.unit_id for voice in carrier.voices}]
+            held_by.update(key for place in places if place for key in (place.unit_id, place.area_id, place.kind))
         # A rule stands under one scope, so none is met twice; sorted, since sets have no order.
         candidates = [rule for scope in held_by for rule in by_scope.get(scope, ())]
         candidates.sort(key=lambda rule: rule.rule_id)

@@ -29,6 +29,8 @@ from sensors.models import Gateway, Sensor, Unit
 from sensors.register import MIN_GAP, gap_s
 
 PAGE: Final = 2000
+# A page of gateways is as many sensors, more or less.
+_SENSORS_A_GATEWAY: Final = 20
 # What moves in one transaction: each takes some milliseconds, and readings of its sensor wait for it.
 MOVED_AT_ONCE: Final = 50
 # Less than beat waits: a worker isn't kept from other tasks for long, and the next round goes on.
@@ -106,10 +108,10 @@ def _end(this: Round, rulebook: Rulebook, watchmen: Watchmen) -> int:
 
 
 def _open_gateways(this: Round, watchmen: Watchmen) -> int:
-    opened, after = 0, None
+    opened, after, most = 0, None, max(1, this.page // _SENSORS_A_GATEWAY)
     while this.goes_on():
         with acting_as_system("sweep"):
-            page = gateways.overdue(watchmen, at=this.at, after=after, most=this.page)
+            page = gateways.overdue(watchmen, at=this.at, after=after, most=most)
             carriers = gateways.look_up(page)
             watchmen.learn_places(carriers.values())
             wanted = [gateways.due(one, watchmen.watching(one), now=this.now) for one in carriers.values()]
@@ -119,7 +121,7 @@ def _open_gateways(this: Round, watchmen: Watchmen) -> int:
             if news and this.goes_on():
                 with acting_as_system("sweep"):
                     opened += gateways.open_due(news, at=this.at)
-        if len(page) < this.page:
+        if len(page) < most:
             break
         after = page[-1]
     return opened
@@ -184,7 +186,7 @@ WHERE s.id > %(after)s AND s.retired_at IS NULL
   AND s.last_received_at - s.last_reading_at <= %(imported)s * interval '1 second'
 ORDER BY s.id LIMIT %(most)s
 """
-_NESTED_LOOPS: Final = "SELECT set_config('enable_nestloop', %s, true)"
+_OTHER_JOINS: Final = "SELECT set_config('enable_nestloop', %s, true), set_config('enable_mergejoin', %s, true)"
 
 
 def _open_sensors(this: Round, rulebook: Rulebook, watchmen: Watchmen) -> int:
@@ -221,10 +223,10 @@ def _silent(*, after: int, at: datetime, most: int) -> list[Silent]:
     }
     with connection.cursor() as cursor:
         # PostgreSQL takes the few rules for fewer than they are, and would go through them for each sensor.
-        cursor.execute(_NESTED_LOOPS, ["off"])
+        cursor.execute(_OTHER_JOINS, ["off", "off"])
         cursor.execute(_SILENT, values)
         found = [Silent(*row) for row in cursor.fetchall()]
-        cursor.execute(_NESTED_LOOPS, ["on"])
+        cursor.execute(_OTHER_JOINS, ["on", "on"])
     return found
 
 
