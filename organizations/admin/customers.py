@@ -136,7 +136,7 @@ class OrganizationAdmin(StaffAdmin):
         "records",
     )
     fieldsets = (
-        (None, {"fields": ("name", "slug", "former_slugs", "email", "time_zone", "acknowledgement_minutes")}),
+        (None, {"fields": ("name", "slug", "former_slugs", "email", "time_zone")}),
         ("Readings", {"fields": (("history_days", "keep_years"),)}),
         ("What it has", {"fields": ("in_numbers", "records")}),
         ("About the row", {"fields": (("number", moment("created_at"), moment("deleted_at")),)}),
@@ -283,7 +283,7 @@ class PersonAdmin(_UserAdmin, StaffAdmin):
     readonly_fields = ("sign_in", moment("last_login"), moment("date_joined", "Joined"))
     RIGHTS: ClassVar = ("is_staff", "is_superuser", "groups", "user_permissions")
     fieldsets = (
-        (None, {"fields": ("email", "name", "sign_in", "time_zone", "language", "temperature_unit")}),
+        (None, {"fields": ("email", "name", "sign_in", "time_zone", "language")}),
         ("What they may do here", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
         ("About the row", {"fields": ((moment("last_login"), moment("date_joined", "Joined")),)}),
     )
