@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from celery import shared_task
 from django.utils import timezone
 
-from alerts import lifecycle
+from alerts import lifecycle, overrides
 from alerts.sweeping import sweep_silence
 from organizations.tenancy import acting_as_system
 
-__all__ = ["sweep_due", "sweep_silence"]
+__all__ = ["end_overrides", "sweep_due", "sweep_silence"]
 
 AT_ONCE: Final = 50
 MOST_PAGES: Final = 20
@@ -23,10 +25,23 @@ def sweep_due() -> int:
 
     Safe to run twice, at once, late, or after a crash.
     """
+    return _in_pages(lambda at: lifecycle.tell_due(at=at, most=AT_ONCE))
+
+
+@shared_task(name="alerts.end_overrides")
+def end_overrides() -> int:
+    """End overrides of rules that have expired: the rule's own limit is in force again. Returns how many.
+
+    Safe to run twice, at once, late, or after a crash.
+    """
+    return _in_pages(lambda at: overrides.end_expired(at=at, most=AT_ONCE))
+
+
+def _in_pages(page: Callable[[datetime], int]) -> int:
     handled = 0
     for _ in range(MOST_PAGES):
         with acting_as_system("sweep"):
-            found = lifecycle.tell_due(at=timezone.now(), most=AT_ONCE)
+            found = page(timezone.now())
         handled += found
         if found < AT_ONCE:
             break

@@ -197,6 +197,7 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE = {
     "deliver what was promised": {"task": "notifications.sweep", "schedule": timedelta(seconds=15)},
+    "end overrides that expired": {"task": "alerts.end_overrides", "schedule": timedelta(seconds=10)},
     "tell of alerts that are due": {"task": "alerts.sweep_due", "schedule": timedelta(seconds=10)},
     "notice silent sensors": {"task": "sensors.sweep_silent", "schedule": timedelta(seconds=30)},
     "alert of silence": {"task": "alerts.sweep_silence", "schedule": timedelta(seconds=15)},

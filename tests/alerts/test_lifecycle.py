@@ -14,9 +14,11 @@ from django.test.utils import CaptureQueriesContext
 from alerts import lifecycle
 from alerts.evaluation import State
 from alerts.management.commands.alert_states import PATH, redrawn
-from alerts.models import Alert, AlertEvent, Channel
+from alerts.models import Alert, AlertEvent, Channel, RuleOverride
 from alerts.moves import MOVES
 from alerts.states import decode
+from alerts.tasks import end_overrides
+from freshtrack.celery import app
 from organizations.models import Organization, Role
 from organizations.tenancy import acting_as_system
 from tests.alerts.people import FACTS, HOUR, MINUTE, Cooler, cooler, messages, sweep, timeline, told
@@ -407,6 +409,27 @@ class TestLateReadings:
         alert = fresh(alert)
         assert (alert.status, alert.contradicted_at) == ("open", None)
         assert fresh(place.unit).severity == "critical"
+
+
+class TestTheTimetable:
+    def test_beat_rings_for_what_is_due_and_for_overrides_that_expire(self) -> None:
+        rung = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+        assert {"alerts.sweep_due", "alerts.end_overrides"} <= rung & set(app.tasks)
+
+    def test_an_override_that_expired_ends(self, place: Cooler) -> None:
+        with as_system():
+            override = RuleOverride.objects.create(
+                organization=place.unit.organization,
+                rule=place.rule,
+                unit=place.unit,
+                threshold=4.0,
+                reason="Fish today",
+                created_at=NOON - HOUR,
+                expires_at=NOON,
+            )
+        assert end_overrides() == 1
+        assert end_overrides() == 0
+        assert fresh(override).ended_at is not None
 
 
 class TestTheSweep:
