@@ -29,10 +29,11 @@ export function MutesPage({ subjects, colleagues }: Props) {
   const active = useQuery(activeMutesQuery(member.organization))
   const others = useInfiniteQuery(otherMutesQuery(member.organization))
   const rest = others.data?.pages.flatMap((page) => page.results) ?? []
-  // Windows to come end last, so they are on the first pages; the past follows them.
+  // The server says which don't keep quiet now. Windows to come end last, so they are on the first pages.
   const [now] = useState(Date.now)
-  const planned = rest.filter((mute) => Date.parse(mute.starts_at) > now && mute.starts_at !== mute.ends_at).reverse()
-  const past = rest.filter((mute) => Date.parse(mute.ends_at) <= now || mute.starts_at === mute.ends_at)
+  const isPlanned = (mute: Mute) => Date.parse(mute.starts_at) > now && mute.starts_at !== mute.ends_at
+  const planned = rest.filter(isPlanned).reverse()
+  const past = rest.filter((mute) => !isPlanned(mute))
   const common = { subjects, colleagues }
   return (
     <Page

@@ -132,6 +132,7 @@ describe('the page of mutes', () => {
     const { user } = openApp('/o/demo/mutes')
     await user.click(await (await region('Now')).findByRole('button', { name: 'End now' }))
     expect(await (await region('Now')).findByText('Nothing is muted')).toBeVisible()
+    expect(await (await region('Over')).findByText('Cleaning')).toBeVisible()
   })
 
   it('is read by a viewer, who changes nothing', async () => {

@@ -118,8 +118,13 @@ function Rule({ rule, unit, legal }: RuleProps) {
       <p className={classes.small}>
         {capital(rule.reason.replace(/^In force: /, ''))}{' '}
         {!override && may(member, 'rules.change') && !rule.is_ceiling && (
-          <button type="button" className={classes.change} onClick={() => setOpened(true)}>
-            Change here<span className="visually-hidden">: {ruleWords(rule, scale)}</span>…
+          <button
+            type="button"
+            className={classes.change}
+            aria-label={`Change here: ${ruleWords(rule, scale)}`}
+            onClick={() => setOpened(true)}
+          >
+            Change here…
           </button>
         )}
       </p>
