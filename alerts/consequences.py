@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from alerts import lifecycle
-from alerts.evaluation import Amended, Contradicted, Incident, Move, Opened, Resolved, State, Transition
+from alerts.evaluation import SAME_VALUE, Amended, Contradicted, Incident, Move, Opened, Resolved, State, Transition
 from alerts.models import Alert, AlertRule
 from alerts.scopes import Rank
 from alerts.watching import OF_ONE_SENSOR, PRODUCT, Place, Watch
@@ -127,6 +127,7 @@ def _is_as_told(alert: Alert, incident: Incident) -> bool:
     return (
         round(alert.started_at.timestamp() * 1000) == round(incident.started_at * 1000)
         and round(alert.opened_at.timestamp() * 1000) == round(incident.opened_at * 1000)
+        and (alert.value is None or abs(alert.value - incident.value) < SAME_VALUE)
         and not incident.by_hand
     )
 

@@ -9,6 +9,7 @@ What an older version of a rule has opened stays as it is: nobody knows any more
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from math import inf
@@ -20,7 +21,7 @@ import numpy as np
 from alerts import evaluation
 from alerts.evaluation import IDLE, Incident, Move, Point, State, Told, reconcile, replay
 from alerts.evaluation.signals import WINDOW_S
-from alerts.models import Alert
+from alerts.models import Alert, AlertEvent, AlertEventKind
 from alerts.watching import METRICS, PRODUCT, RATE, SCALES, Place, Watch
 from freshtrack.arrays import MISSING, moments
 from freshtrack.rounds import Row, Step, array_of, ask
@@ -183,8 +184,8 @@ class _Alert(NamedTuple):
 
     told: Told
     sensor: int | None
-    by_hand: bool
     created_at: float
+    by_hand: list[float]  # when people resolved it: a late reading may have cut it short since
 
 
 class _Cause(NamedTuple):
@@ -198,6 +199,7 @@ class _Cause(NamedTuple):
 
 def _alerts(keys: Sequence[str]) -> dict[str, list[_Alert]]:
     found: dict[str, list[_Alert]] = {}
+    by_hand = _resolved_by_hand(keys)
     rows = Alert.objects.filter(cause_key__in=keys).order_by("opened_at", "pk")
     for alert in rows:
         resolved_at = None if alert.resolved_at is None else alert.resolved_at.timestamp()
@@ -210,11 +212,22 @@ def _alerts(keys: Sequence[str]) -> dict[str, list[_Alert]]:
             alert.value,
             alert.contradicted_at is not None,
         )
-        by_hand = alert.resolved_by_id is not None
-        found.setdefault(alert.cause_key, []).append(
-            _Alert(told, alert.sensor_id, by_hand, alert.created_at.timestamp())
-        )
+        row = _Alert(told, alert.sensor_id, alert.created_at.timestamp(), by_hand[alert.pk])
+        found.setdefault(alert.cause_key, []).append(row)
     return found
+
+
+def _resolved_by_hand(keys: Sequence[str]) -> dict[UUID, list[float]]:
+    """When people resolved alerts of these causes. Not those that a person opened again: that took it back."""
+    resolved: dict[UUID, list[float]] = defaultdict(list)
+    kinds = [AlertEventKind.RESOLVED, AlertEventKind.REOPENED]
+    events = AlertEvent.objects.filter(alert__cause_key__in=keys, event__in=kinds, by__isnull=False)
+    for alert_id, event, at in events.order_by("created_at", "pk").values_list("alert_id", "event", "at"):
+        if event == AlertEventKind.RESOLVED:
+            resolved[alert_id].append(at.timestamp())
+        elif resolved[alert_id]:
+            resolved[alert_id].pop()
+    return resolved
 
 
 def _bound(alerts: Sequence[_Alert], late: Late) -> float:
@@ -256,7 +269,7 @@ def _compared(cause: _Cause, begin: int, late: Late, *, is_final: bool) -> Hinds
     # Opened by another version of the rule, or by a sensor that measures elsewhere now: nobody can judge it again.
     known = [a for a in concerned if a.created_at >= watch.changed_at and cause.past.knows(a.sensor)]
     unknown = [alert.told for alert in concerned if alert not in known]
-    hand = [max(_ends(alert.told), alert.told.opened_at) for alert in known if alert.by_hand]
+    hand = [max(at, alert.told.opened_at) for alert in known for at in alert.by_hand]
     state, incidents = replay(watch.terms, rest, hand=hand, others=newest_of(cause.points[:begin]))
     # What was over before the first late reading can't have changed; it differs only where the rule has.
     true = [

@@ -5,7 +5,17 @@ happened once readings came late. Live ingest, late batches and back-tests run t
 disagree.
 """
 
-from alerts.evaluation.hindsight import Amended, Contradicted, Found, Incident, Move, Told, reconcile, replay
+from alerts.evaluation.hindsight import (
+    SAME_VALUE,
+    Amended,
+    Contradicted,
+    Found,
+    Incident,
+    Move,
+    Told,
+    reconcile,
+    replay,
+)
 from alerts.evaluation.signals import product, rate
 from alerts.evaluation.timers import (
     IDLE,
@@ -22,6 +32,7 @@ from alerts.evaluation.timers import (
 
 __all__ = [
     "IDLE",
+    "SAME_VALUE",
     "Amended",
     "Contradicted",
     "Found",

@@ -108,7 +108,7 @@ class Contradicted(NamedTuple):
 Move = Found | Amended | Contradicted
 
 # Values are kept in hundredths: an estimate that differs by less is the same to everybody who sees it.
-_SAME: Final = 0.005
+SAME_VALUE: Final = 0.005
 
 
 def reconcile(told: Sequence[Told], true: Sequence[Incident]) -> list[Move]:
@@ -219,4 +219,4 @@ def _agree(alert: Told, incident: Incident) -> bool:
 
 
 def _same_value(one: float | None, other: float) -> bool:
-    return one is not None and abs(one - other) < _SAME
+    return one is not None and abs(one - other) < SAME_VALUE
