@@ -22,6 +22,7 @@ RULE = {
     "metric": "temperature",
     "condition": "above",
     "threshold": "3",
+    "schedule": "always",
     "severity": "critical",
     "delay_s": "600",
     "hysteresis": "1",
