@@ -413,6 +413,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "SeverityEnum": "alerts.models.Severity",
         "AlertStatusEnum": "alerts.models.AlertStatus",
+        "MetricEnum": "alerts.models.Metric",
+        "ConditionEnum": "alerts.models.Condition",
         "SensorStatusEnum": "sensors.models.SensorStatus",
         "UnitKindEnum": "sensors.models.UnitKind",
         "SiteKindEnum": "sensors.models.SiteKind",

@@ -318,7 +318,9 @@ class TestJudging:
             lay_default_rules(organization=sensor.organization)
         post(sensor.organization, *warm(until=45, value=12.0))
         with as_system():
-            opened = list(Alert.objects.order_by("opened_at", "severity").values_list("rule_name", "severity", "opened_at"))
+            opened = list(
+                Alert.objects.order_by("opened_at", "severity").values_list("rule_name", "severity", "opened_at")
+            )
         assert opened == [
             ("Hard ceiling", "critical", NOON + timedelta(minutes=15)),
             ("Product too warm", "critical", NOON + timedelta(minutes=30)),
