@@ -1348,7 +1348,7 @@ export interface components {
              */
             readonly parent: string | null;
             readonly kind: string;
-            readonly condition: components["schemas"]["Condition6f5Enum"];
+            readonly condition: components["schemas"]["ConditionEnum"];
             readonly severity: components["schemas"]["SeverityEnum"];
             readonly status: components["schemas"]["AlertStatusEnum"];
             /**
@@ -1444,8 +1444,8 @@ export interface components {
             /** Format: uuid */
             readonly id: string;
             name: string;
-            metric: components["schemas"]["Metric1e5Enum"];
-            condition: components["schemas"]["Condition6f5Enum"];
+            metric: components["schemas"]["MetricEnum"];
+            condition: components["schemas"]["ConditionEnum"];
             /**
              * Format: double
              * @description °C, % or dBm; of `rate_above` per hour.
@@ -1481,8 +1481,8 @@ export interface components {
         };
         AlertRuleRequest: {
             name?: string;
-            metric: components["schemas"]["Metric1e5Enum"];
-            condition: components["schemas"]["Condition6f5Enum"];
+            metric: components["schemas"]["MetricEnum"];
+            condition: components["schemas"]["ConditionEnum"];
             /**
              * Format: double
              * @description °C, % or dBm; of `rate_above` per hour.
@@ -1651,7 +1651,7 @@ export interface components {
          *     * `fault` - Sensor fault
          * @enum {string}
          */
-        Condition6f5Enum: "above" | "below" | "no_data" | "rate_above" | "door_open_for" | "fault";
+        ConditionEnum: "above" | "below" | "no_data" | "rate_above" | "door_open_for" | "fault";
         /**
          * @description * `email` - E-mail
          *     * `sms` - SMS
@@ -2137,7 +2137,7 @@ export interface components {
          *     * `gateway` - Gateway
          * @enum {string}
          */
-        Metric1e5Enum: "temperature" | "product_temperature" | "humidity" | "battery" | "signal" | "gateway";
+        MetricEnum: "temperature" | "product_temperature" | "humidity" | "battery" | "signal" | "gateway";
         /** @description At most one of site, unit and rule, at the top or inside `scope`; none is the whole organization. */
         Mute: {
             /** Format: uuid */
@@ -2497,8 +2497,8 @@ export interface components {
         };
         PatchedAlertRuleRequest: {
             name?: string;
-            metric?: components["schemas"]["Metric1e5Enum"];
-            condition?: components["schemas"]["Condition6f5Enum"];
+            metric?: components["schemas"]["MetricEnum"];
+            condition?: components["schemas"]["ConditionEnum"];
             /**
              * Format: double
              * @description °C, % or dBm; of `rate_above` per hour.
@@ -2992,8 +2992,8 @@ export interface components {
             /** Format: uuid */
             readonly id: string;
             name: string;
-            readonly metric: components["schemas"]["Metric1e5Enum"];
-            readonly condition: components["schemas"]["Condition6f5Enum"];
+            readonly metric: components["schemas"]["MetricEnum"];
+            readonly condition: components["schemas"]["ConditionEnum"];
             /**
              * Format: double
              * @description °C, % or dBm; of `rate_above` per hour.
@@ -5864,7 +5864,6 @@ export interface operations {
                 ordering?: "ends_at" | "-ends_at" | "starts_at" | "-starts_at" | "created_at" | "-created_at";
                 /** @description Rows in a page. */
                 page_size?: number;
-                rule?: string | string[];
                 site?: string | string[];
                 unit?: string | string[];
             };
