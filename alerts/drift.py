@@ -56,6 +56,7 @@ class _Candidate(NamedTuple):
     condition: str
     severity: str
     is_ceiling: bool
+    is_default: bool
     rank: scopes.Rank
 
 
@@ -116,7 +117,7 @@ def _why_out(rule: AlertRule, unit: Unit) -> str:
 
 def _candidate(rule: AlertRule) -> _Candidate:
     rank = scopes.rank(site=rule.site_id, area=rule.area_id, unit=rule.unit_id, unit_kind=rule.unit_kind)
-    return _Candidate(rule, rule.metric, rule.condition, rule.severity, rule.is_ceiling, rank)
+    return _Candidate(rule, rule.metric, rule.condition, rule.severity, rule.is_ceiling, rule.is_default, rank)
 
 
 # --- away from the profile --------------------------------------------------------------------------------------------

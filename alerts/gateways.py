@@ -49,6 +49,7 @@ class GatewayRule(NamedTuple):
     severity: str
     terms: Terms
     is_ceiling: bool
+    is_default: bool
     schedule: str
     rank: scopes.Rank
     reason: str = ""
@@ -102,7 +103,7 @@ class Carrier(NamedTuple):
 
 _RULES: Final = """
 SELECT organization_id, site_id, area_id, unit_id, unit_kind, id, metric, condition, severity, threshold, delay_s,
-       hysteresis, clear_delay_s, is_ceiling, schedule
+       hysteresis, clear_delay_s, is_ceiling, is_default, schedule
 FROM alerts_alertrule
 WHERE metric = 'gateway' AND condition = 'no_data' AND enabled AND deleted_at IS NULL
 ORDER BY id
@@ -205,12 +206,13 @@ def _rule(
     hysteresis: float,
     clear_delay_s: int,
     is_ceiling: bool,
+    is_default: bool,
     schedule: str,
     *,
     rank: scopes.Rank,
 ) -> GatewayRule:
     terms = terms_of(condition, threshold, delay_s, hysteresis, clear_delay_s)
-    return GatewayRule(rule_id, metric, condition, severity, terms, is_ceiling, schedule, rank)
+    return GatewayRule(rule_id, metric, condition, severity, terms, is_ceiling, is_default, schedule, rank)
 
 
 def overdue(watchmen: Watchmen, *, at: datetime, after: UUID | None, most: int) -> list[UUID]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
@@ -28,6 +28,8 @@ class Ranked(Protocol):
     def severity(self) -> str: ...
     @property
     def is_ceiling(self) -> bool: ...
+    @property
+    def is_default(self) -> bool: ...
     @property
     def rank(self) -> int: ...
 
@@ -73,23 +75,36 @@ def rank(*, site: object = None, area: object = None, unit: object = None, unit_
 def choose(rules: Iterable[R]) -> list[Choice[R]]:
     """Of the enabled rules whose scope holds one unit, which watch it; in the order given.
 
-    Rules of the same metric, condition and severity compete: those of the highest rank watch, all of them. A hard
-    ceiling always watches, and never replaces another rule. The caller leaves out what doesn't concern the unit:
-    disabled rules, and the default ones where the unit does without them.
+    Rules of the same metric, condition and severity compete: those of the highest rank watch, all of them. A default
+    of the kind of unit never replaces a rule that somebody made, however wide: who makes a rule for a site expects to
+    hear of it. A hard ceiling always watches, and never replaces another rule. The caller leaves out what doesn't
+    concern the unit: disabled rules, and the default ones where the unit does without them.
     """
     rules = list(rules)
-    highest: dict[tuple[str, str, str], int] = {}
+    made = _highest(rule for rule in rules if not rule.is_default)
+    all_of_them = _highest(rules)
+    return [_judge(rule, all_of_them if rule.is_default else made) for rule in rules]
+
+
+_Competition = tuple[str, str, str]
+
+
+def _competition(rule: Ranked) -> _Competition:
+    return rule.metric, rule.condition, rule.severity
+
+
+def _highest(rules: Iterable[Ranked]) -> dict[_Competition, int]:
+    highest: dict[_Competition, int] = {}
     for rule in rules:
         if not rule.is_ceiling:
-            key = (rule.metric, rule.condition, rule.severity)
-            highest[key] = max(highest.get(key, Rank.ORGANIZATION), rule.rank)
-    return [_judge(rule, highest) for rule in rules]
+            highest[_competition(rule)] = max(highest.get(_competition(rule), Rank.ORGANIZATION), rule.rank)
+    return highest
 
 
-def _judge(rule: R, highest: dict[tuple[str, str, str], int]) -> Choice[R]:
+def _judge(rule: R, highest: Mapping[_Competition, int]) -> Choice[R]:
     if rule.is_ceiling:
         return Choice(rule, True, CEILING)
-    winner = highest[rule.metric, rule.condition, rule.severity]
+    winner = highest[_competition(rule)]
     if rule.rank == winner:
         return Choice(rule, True, _IN_FORCE[winner])
     return Choice(rule, False, _REPLACED[winner])

@@ -40,6 +40,7 @@ class Light(NamedTuple):
     condition: str = "above"
     severity: str = "critical"
     is_ceiling: bool = False
+    is_default: bool = False
 
 
 def in_force(*rules: Light) -> list[str]:
@@ -70,6 +71,12 @@ class TestTheMostSpecificWins:
         ceiling = Light("ceiling", Rank.UNIT_KIND, is_ceiling=True)
         assert in_force(ceiling, Light("unit", Rank.UNIT)) == ["ceiling", "unit"]
         assert in_force(ceiling, Light("all", Rank.ORGANIZATION)) == ["ceiling", "all"]
+
+    def test_a_default_never_replaces_what_somebody_made(self) -> None:
+        default = Light("default", Rank.UNIT_KIND, is_default=True)
+        assert in_force(default, Light("site", Rank.SITE)) == ["default", "site"]
+        assert in_force(default, Light("site", Rank.SITE), Light("all", Rank.ORGANIZATION)) == ["default", "site"]
+        assert in_force(default, Light("unit", Rank.UNIT), Light("site", Rank.SITE)) == ["unit"]
 
     def test_each_says_why_in_the_order_given(self) -> None:
         rules = [
