@@ -38,6 +38,7 @@ from tests.factories import (
     MembershipFactory,
     MuteFactory,
     NotificationFactory,
+    OverrideFactory,
     QuarantinedReadingFactory,
     RuleFactory,
     SensorFactory,
@@ -96,6 +97,7 @@ class Customer:
         self.contact = ContactMethodFactory(user=self.person)
         self.refused = QuarantinedReadingFactory(organization=self.organization, serial="S-refused")
         self.mute = MuteFactory(organization=self.organization, site=self.site)
+        self.override = OverrideFactory(unit=self.unit, rule=self.rule, owner=self.person)
         self.link = f"token of {self.person.email}"
         self.invitation = InvitationFactory(
             organization=self.organization, invited_by=self.person, hash=secrets.digest(self.link)

@@ -36,6 +36,7 @@ MODELS = [pytest.param(model, id=model._meta.label) for model in admin.site._reg
 # Rows that a state machine, a program or their owner writes.
 READ_ONLY = {"Alert", "Mute", "Notification", "ApiKey", "AccessToken", "Change", "ContactMethod", "LogEntry"} | {
     *(
+        "RuleOverride",
         "QuarantinedReading",
         "UserSession",
         "Authenticator",
