@@ -42,7 +42,10 @@ def place(alert: Alert) -> str:
     if alert.unit is not None:
         return alert.unit.name
     gateway = alert.gateway
-    return f"Gateway {gateway.name or gateway.serial}" if gateway is not None else "A removed unit"
+    if gateway is None:
+        return "A removed unit"
+    name = gateway.name or gateway.serial
+    return name if name.lower().startswith("gateway") else f"Gateway {name}"
 
 
 def sentence(alert: Alert) -> str:
