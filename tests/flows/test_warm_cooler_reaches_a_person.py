@@ -143,7 +143,9 @@ async def test_a_warm_cooler_reaches_a_person(stack: Stack, sink: Sink) -> None:
     deliveries = demo.api("GET", "notifications/")["results"]
     wait_for(lambda: {d["status"] for d in demo.api("GET", "notifications/")["results"]} == {"sent"})
     assert {delivery["attempts"] for delivery in deliveries} <= {0, 1}
-    assert len(sink.messages) == 3, "nobody was told twice"
+    await asyncio.to_thread(wait_for, lambda: len(sink.messages) == 6)
+    told = [(m["To"].split("@")[0], m["Subject"].strip().split(":")[0]) for m in sink.messages]
+    assert len(set(told)) == len(told) == 6, "nobody was told twice: once that it is too warm, once that it is over"
 
 
 def test_staff_see_it_in_the_admin(stack: Stack) -> None:
