@@ -8,7 +8,8 @@ from django.conf import settings
 from django.db import migrations, models
 
 TABLES = """
-SELECT freshtrack_own_table('alerts_alertrule', 'alert_rule');
+-- `changed_at` follows from the other changes.
+SELECT freshtrack_own_table('alerts_alertrule', 'alert_rule', ARRAY['changed_at']);
 SELECT freshtrack_own_table('alerts_ruleoverride', 'rule_override');
 SELECT freshtrack_own_table('alerts_mute', 'mute');
 SELECT freshtrack_own_table('alerts_alert', 'alert', ARRAY['peak', 'tell_at', 'facts']);
