@@ -229,16 +229,16 @@ describe('an alert', () => {
   })
 
   it('says in plain words what is special about it', async () => {
-    const backend = withAlerts({ found_at: ago(0), opened_at: ago(7200), contradicted_at: ago(0) })
+    const backend = withAlerts({ found_at: ago(0), opened_at: ago(7205), contradicted_at: ago(0) })
     const [unit] = backend.units
     const whole = anAlert(unit ?? ({} as never), { condition: 'no_data', gateway: 'g', unit: null, unit_name: '' })
     const [first] = backend.alerts
     if (first) backend.alerts = [{ ...first, parent: whole.id }, whole]
     openFirst(backend)
     expect(await screen.findByText('It never happened')).toBeVisible()
-    expect(screen.getByText(/readings came 2.h after it should have opened/)).toBeVisible()
+    expect(await screen.findByText(/readings came 2.h after it should have opened/)).toBeVisible()
     expect(await screen.findByText('Part of a silent gateway')).toBeVisible()
-    expect(screen.getByRole('link', { name: 'Harbour Street Kitchen: gateway silent' })).toBeVisible()
+    expect(await screen.findByRole('link', { name: 'Harbour Street Kitchen: gateway silent' })).toBeVisible()
   })
 
   it("shows the server's reason when somebody else was faster", async () => {
