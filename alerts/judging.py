@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 from uuid_utils.compat import uuid7
 
-from alerts import consequences, evaluation, faults, looking_back, silence
+from alerts import consequences, evaluation, looking_back, silence
 from alerts.consequences import Again, Cause, InOrder
-from alerts.evaluation import IDLE, Point, State, Transition
+from alerts.evaluation import IDLE, Point, State, Transition, faults
 from alerts.evaluation.signals import WINDOW_S
 from alerts.looking_back import Hindsight, Late, newest_of, scheduled
 from alerts.models import Schedule

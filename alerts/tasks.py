@@ -10,7 +10,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from alerts import lifecycle, overrides
-from alerts.sweeping import sweep_silence
+from alerts.silence.sweeping import sweep_silence
 from organizations.tenancy import acting_as_system
 
 __all__ = ["end_overrides", "sweep_due", "sweep_silence"]

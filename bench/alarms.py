@@ -19,9 +19,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from alerts import defrost
 from alerts.evaluation import Incident, Point, Terms, product, replay
 from alerts.models import Condition, Metric, Severity
+from alerts.past import defrost
 from alerts.profiles import PROFILES, product_tau_s
 from ingest import recordings
 from ingest.simulator.cabinets import CABINETS, Cabinet
@@ -444,7 +444,7 @@ class Recognition(NamedTuple):
 
 
 def recognition(run: Run) -> Recognition:
-    """What alerts/defrost.py makes of a run's readings, compared with its defrosts."""
+    """What alerts/past/defrost.py makes of a run's readings, compared with its defrosts."""
     at, value = (np.array(column) for column in zip(*((p.at, p.value) for p in run.points), strict=True))
     labels = defrost.recognise(at, value, gap_s=GAP_S)
     met = [any(label.start <= end and begin <= label.end for label in labels) for begin, end in run.defrosts]

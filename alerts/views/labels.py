@@ -11,7 +11,7 @@ from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from alerts import labels
+from alerts.past import labels
 from freshtrack.pagination import refuse
 from freshtrack.times import rfc3339
 from organizations.models import Organization

@@ -14,8 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
-from alerts import backtest, explaining
 from alerts.models import Alert, AlertRule
+from alerts.past import backtest, explaining
 from alerts.serializers.previews import (
     AskingSerializer,
     ExplanationsSerializer,

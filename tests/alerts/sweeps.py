@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from alerts import sweeping
 from alerts.models import Alert, AlertEvent, AlertRule
+from alerts.silence import sweeping
 from notifications.models import Notification
 from organizations.models import Organization
 from sensors.models import Gateway, Sensor, SensorStatus

@@ -12,8 +12,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from alerts import backtest
 from alerts.models import Alert, AlertRule
+from alerts.past import backtest
 from organizations.models import Membership, Organization
 from sensors.models import Reading, Sensor, Unit
 from tests.alerts.cases import DAY as THE_DAY

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import pytest
 
-from alerts import defrost
+from alerts.past import defrost
 from bench.alarms import lived, recognition
 
 MINUTE: Final = 60.0

@@ -6,8 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from alerts import faults
-from alerts.evaluation import Opened, Point, Resolved, State, Terms, evaluate
+from alerts.evaluation import Opened, Point, Resolved, State, Terms, evaluate, faults
 from alerts.models import Alert
 from alerts.schedules import Hours
 from sensors.models import Sensor

@@ -8,8 +8,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from alerts import gateways, lifecycle, mutes
+from alerts import lifecycle, mutes
 from alerts.models import Alert, AlertRule, Channel
+from alerts.silence import gateways
 from notifications.models import Notification
 from organizations.models import Organization
 from sensors.gateways import sensors_behind

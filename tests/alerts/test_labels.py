@@ -11,8 +11,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from alerts import labels
 from alerts.evaluation import Point, product
+from alerts.past import labels
 from organizations.models import Organization
 from sensors.models import Reading, Sensor, Unit
 from tests.factories import NOON, OrganizationFactory, SensorFactory, UnitFactory, as_system

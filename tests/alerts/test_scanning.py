@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.evaluation import Incident, Point, Terms, product, rate, replay
-from alerts.past import Readings, Track, product_of, rate_of, source_of, track
-from alerts.scanning import Scan
+from alerts.past.columns import Readings, Track, product_of, rate_of, source_of, track
+from alerts.past.scanning import Scan
 from alerts.schedules import Hours
 from alerts.watching import signal_of, terms_of
 from tests.alerts.cases import Case, Expected, Rule, cases, compare

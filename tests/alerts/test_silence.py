@@ -10,10 +10,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from alerts import lifecycle, silence, sweeping
+from alerts import lifecycle, silence
 from alerts.evaluation import IDLE, Resolved, State, Terms, resolved_by_hand
 from alerts.models import AlertRule, Channel, RuleState
 from alerts.schedules import Hours
+from alerts.silence import sweeping
 from alerts.states import decode
 from organizations.tenancy import acting_as_system
 from sensors import provisioning

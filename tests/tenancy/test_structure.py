@@ -41,7 +41,7 @@ ORGANIZATION_WIDE: Final = {
 SYSTEM_SCOPE: Final[dict[str, set[str]]] = {
     "alerts/tasks.py": {"sweep"},
     "alerts/management/commands/lay_default_rules.py": {"sweep"},
-    "alerts/sweeping.py": {"sweep"},
+    "alerts/silence/sweeping.py": {"sweep"},
     "ingest/authentication.py": {"ingest authentication"},
     "ingest/pipeline.py": {"ingest writer"},
     "ingest/quarantine.py": {"sweep"},

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from alerts import lifecycle, mutes, sweeping
+from alerts import lifecycle, mutes
 from alerts.models import Alert, AlertRule, AlertStatus, Channel
+from alerts.silence import sweeping
 from ingest import native, pipeline
 from ingest.authentication import Sender
 from ingest.pipeline import Delivery

@@ -22,7 +22,7 @@ def test_case(case: Case) -> None:
         assert house.recovered() == [clock(at) for at in case.recovered]
 
 
-# A late fault is past: a probe that has measured since is believed (alerts/faults.py).
+# A late fault is past: a probe that has measured since is believed (alerts/evaluation/faults.py).
 MEASURED = [case for case in cases("pure") if not case.acts and all(r.condition != "fault" for r in case.rules)]
 
 

@@ -2,7 +2,7 @@
 
 Note [Gateways]. A gateway's newest is the newest reading of the sensors that it brings (sensors/gateways.py), or its
 own `last_seen_at`, whichever is later; `no_data` rules of the metric `gateway` watch that as others watch a sensor
-(Note [Silence] in silence.py). While its alert is open, its sensors' own silences open as its children: rows like any
+(Note [Silence] in hearing.py). While its alert is open, its sensors' own silences open as its children: rows like any
 other, and nobody is told of each. What was open and told before joins them. Once it is heard again, a child that stays
 silent for its own delay is told by itself. So a living gateway hides nobody, and a dead one wakes people once.
 
@@ -25,10 +25,11 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from alerts import lifecycle, remembering, scopes, silence, telling
+from alerts import lifecycle, scopes, silence, telling
 from alerts.evaluation import Opened, Terms
 from alerts.models import Alert, AlertRule, AlertStatus, Condition, RuleState, Schedule
 from alerts.schedules import Hours, hours_of
+from alerts.silence import remembering
 from alerts.watching import GATEWAY, Rulebook, terms_of
 from sensors.gateways import CARRIED
 from sensors.models import Gateway, Sensor

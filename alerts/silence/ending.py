@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from alerts import gateways, lifecycle, remembering, silence
+from alerts import lifecycle, silence
 from alerts.evaluation import IDLE, Terms
-from alerts.gateways import Carrier, Watchmen
 from alerts.lifecycle import moving
 from alerts.models import Channel, Condition, RuleState
+from alerts.silence import gateways, remembering
+from alerts.silence.gateways import Carrier, Watchmen
 from alerts.watching import Rulebook
 from sensors.models import Gateway, Sensor, Unit
 from sensors.register import gap_s

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from alerts.evaluation import IDLE, Incident, Opened, Point, Resolved, State, Terms, evaluate
-from alerts.past import Floats, Integers, Mask, Track
+from alerts.past.columns import Floats, Integers, Mask, Track
 
 # Sums of seconds are made in another order here: what is that close to complete is looked at.
 _SLACK_S: Final = 1e-3

@@ -13,8 +13,8 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 from rest_framework import status
 
-from alerts import defrost, past
-from alerts.past import Floats, Readings
+from alerts.past import columns, defrost
+from alerts.past.columns import Floats, Readings
 from alerts.profiles import product_tau_s
 from freshtrack.errors import DomainError
 from sensors.models import Sensor, Unit
@@ -114,8 +114,8 @@ def defrost_until(
         return None
     start, end = at - LEARNING, at + timedelta(milliseconds=1)
     ids = [one.pk for one in sensors]
-    doors = past.read(sensors=ids, start=start, end=end, source="door", most=most)
-    air = past.read(sensors=[sensor.pk], start=start, end=end, source="temperature", most=most)
+    doors = columns.read(sensors=ids, start=start, end=end, source="door", most=most)
+    air = columns.read(sensors=[sensor.pk], start=start, end=end, source="temperature", most=most)
     if doors is None or air is None:
         return None
     opened = sorted(span for one in sensors for span in _opened(doors, one))
@@ -145,7 +145,7 @@ def product_series(
     for sensor in sensors:
         mine = air.of(sensor.pk)
         at = air.at[mine]
-        estimate = past.product_of(at, air.value[mine], tau_s)
+        estimate = columns.product_of(at, air.value[mine], tau_s)
         shown = at >= start.timestamp()
         found.append((sensor.pk, at[shown], estimate[shown]))
     if sum(len(at) for _, at, _ in found) > max_points:
@@ -223,7 +223,7 @@ def _farthest(estimates: Sequence[Estimate], max_points: int) -> list[Estimate]:
 
 
 def _read(sensors: Sequence[Sensor], start: datetime, end: datetime, source: str, most: int) -> Readings:
-    found = past.read(sensors=[sensor.pk for sensor in sensors], start=start, end=end, source=source, most=most)
+    found = columns.read(sensors=[sensor.pk for sensor in sensors], start=start, end=end, source=source, most=most)
     if found is None:
         raise TooManyReadings(most)
     return found

@@ -16,9 +16,9 @@ from alerts import silence
 from alerts.evaluation import IDLE, Incident, Terms
 from alerts.evaluation.signals import WINDOW_S
 from alerts.models import Alert, AlertRule, Condition, Schedule
-from alerts.past import Readings, joined, last_before, read, source_of, track
+from alerts.past.columns import Readings, joined, last_before, read, source_of, track
+from alerts.past.scanning import Scan
 from alerts.profiles import product_tau_s
-from alerts.scanning import Scan
 from alerts.schedules import Hours, hours_of
 from alerts.watching import FAULT, GATEWAY, PRODUCT, RATE, SILENCE, signal_of, terms_of
 from freshtrack.errors import DomainError
@@ -283,7 +283,7 @@ def _silences(asked: _Asked, units: Sequence[Unit], sensors: _OfUnits) -> _Found
 
 
 def _silences_of(asked: _Asked, unit: Unit, sensor: Sensor, moments: Sequence[float]) -> Iterator[Would]:
-    """As if each reading had come when it was measured (Note [Silence] in silence.py)."""
+    """As if each reading had come when it was measured (Note [Silence] in alerts/silence/hearing.py)."""
     end, hours, gap = asked.end.timestamp(), _hours(asked.rule, unit), gap_s(sensor.expected_interval_s)
     if sensor.retired_at:
         end = min(end, sensor.retired_at.timestamp())

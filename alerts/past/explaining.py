@@ -12,14 +12,16 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from django.db.models import Q
 
-from alerts import gateways, looking_back, scopes, sentences, silence
+from alerts import looking_back, scopes, silence
 from alerts.evaluation import IDLE, Point, State, Terms, replay
 from alerts.lifecycle import cause_key, kind_of
 from alerts.models import Alert, AlertQuerySet, AlertRule, Mute, RuleOverride, Schedule, Severity
-from alerts.past import Track, last_before
+from alerts.past import sentences
+from alerts.past.columns import Track, last_before
+from alerts.past.scanning import Scan
 from alerts.profiles import product_tau_s
-from alerts.scanning import Scan
 from alerts.schedules import Hours, hours_of
+from alerts.silence import gateways
 from alerts.watching import FAULT, GATEWAY, OF_ONE_SENSOR, PRODUCT, RATE, SILENCE, Place, Watch, signal_of, terms_of
 from organizations.models import Membership
 from sensors.models import Gateway, Sensor, SensorStatus, Unit

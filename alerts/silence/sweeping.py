@@ -1,4 +1,4 @@
-"""By the clock: who fell silent, and which silences are over without a word (Note [Silence] in silence.py).
+"""By the clock: who fell silent, and which silences are over without a word (Note [Silence] in hearing.py).
 
 In pages, each a transaction of its own: first what is over, then gateways, then sensors, so that a sensor behind a
 silent gateway finds its alert. Everything is looked at unlocked. What moves is locked and looked at again, in the order
@@ -18,10 +18,11 @@ from celery import shared_task
 from django.db import connection
 from django.utils import timezone
 
-from alerts import ending, gateways, lifecycle, remembering, silence
+from alerts import lifecycle, silence
 from alerts.evaluation import Opened
-from alerts.gateways import Watchmen
 from alerts.models import Alert, AlertRule, RuleState, Schedule
+from alerts.silence import ending, gateways, remembering
+from alerts.silence.gateways import Watchmen
 from alerts.watching import SILENCE, Rulebook, Watch
 from organizations.tenancy import acting_as_system
 from sensors.gateways import carriers_of
