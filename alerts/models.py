@@ -12,15 +12,10 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
+from notifications.models import Severity as Severity  # how much something matters is the same for rules and messages
 from organizations.models import User
 from organizations.owned import OwnedModel, OwnedQuerySet
 from sensors.models import Area, Gateway, Sensor, Site, Unit, UnitKind
-
-
-class Severity(models.TextChoices):
-    INFO = "info", "Info"
-    WARNING = "warning", "Warning"
-    CRITICAL = "critical", "Critical"
 
 
 class Metric(models.TextChoices):

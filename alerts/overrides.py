@@ -16,7 +16,7 @@ from alerts import rule_words
 from alerts.models import WITHOUT_THRESHOLD, AlertRule, Metric, RuleOverride
 from alerts.profiles import laws
 from freshtrack.errors import DomainError
-from notifications import delivery, people
+from notifications import outbox, people
 from notifications.models import ContactMethod
 from organizations import permissions
 from organizations.models import Organization, User
@@ -190,10 +190,10 @@ def _tell(override: RuleOverride, *, at: datetime) -> None:
     context = _words(override)
     subject = render_to_string("alerts/email/override_ended.subject.txt", context).strip()
     text = render_to_string("alerts/email/override_ended.txt", context)
-    html = delivery.inline_styles(render_to_string("alerts/email/override_ended.html", context))
+    html = outbox.inline_styles(render_to_string("alerts/email/override_ended.html", context))
     for contact in contacts:
-        delivery.promise(
-            delivery.Message(
+        outbox.promise(
+            outbox.Message(
                 organization_id=override.organization_id,
                 site_id=override.unit.site_id,
                 contact=contact,

@@ -21,7 +21,7 @@ from django.template.loader import render_to_string
 
 from alerts import words
 from alerts.models import Alert, Severity
-from notifications import delivery, people
+from notifications import outbox, people
 from notifications.models import ContactMethod, Notification
 from organizations import permissions
 from organizations.models import User
@@ -266,10 +266,10 @@ def _promise(
     context = {**_words(alert), **context}
     subject = render_to_string(f"alerts/email/{template}.subject.txt", context).strip()
     text = render_to_string(f"alerts/email/{template}.txt", context)
-    html = delivery.inline_styles(render_to_string(f"alerts/email/{template}.html", context))
+    html = outbox.inline_styles(render_to_string(f"alerts/email/{template}.html", context))
     for contact in contacts:
-        delivery.promise(
-            delivery.Message(
+        outbox.promise(
+            outbox.Message(
                 organization_id=alert.organization_id,
                 site_id=alert.site_id,
                 contact=contact,

@@ -189,6 +189,19 @@ CELERY_TASK_IGNORE_RESULT = True  # outcomes are rows
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_PUBLISH_RETRY = False  # ringing must not hold up the one who rings; a sweep finds the row
+# Queues by urgency (notifications.models.Urgency), each with workers of its own in production: what wakes a person
+# never waits behind a digest. The sweeps that open alerts and tell of them are urgent, housekeeping is bulk.
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {
+    "notifications.sweep": {"queue": "urgent"},
+    "alerts.sweep_due": {"queue": "urgent"},
+    "alerts.sweep_silence": {"queue": "urgent"},
+    "sensors.retire_partitions": {"queue": "bulk"},
+    "sensors.make_partitions": {"queue": "bulk"},
+    "ingest.sweep_quarantine": {"queue": "bulk"},
+    "organizations.purge": {"queue": "bulk"},
+    "organizations.forget_answers": {"queue": "bulk"},
+}
 CELERY_TASK_TIME_LIMIT = 120
 CELERY_TASK_SOFT_TIME_LIMIT = 90
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -196,7 +209,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE = {
-    "deliver what was promised": {"task": "notifications.sweep", "schedule": timedelta(seconds=15)},
+    "deliver what was promised": {"task": "notifications.sweep", "schedule": timedelta(seconds=5)},
     "end overrides that expired": {"task": "alerts.end_overrides", "schedule": timedelta(seconds=10)},
     "tell of alerts that are due": {"task": "alerts.sweep_due", "schedule": timedelta(seconds=10)},
     "notice silent sensors": {"task": "sensors.sweep_silent", "schedule": timedelta(seconds=30)},
@@ -215,6 +228,8 @@ CELERY_BEAT_SCHEDULE = {
 # can't import. They are called inside the transaction.
 FURNISHINGS = ["alerts.profiles.lay_default_rules"]
 OUTBOX = "notifications.letters.promise_letter"
+# What carries messages to each kind of address: modules with the names of notifications/channels/__init__.py.
+CHANNELS = {"email": "notifications.channels.email.sending"}
 NEWCOMERS = ["notifications.people.keep_sign_in_address"]  # each with the user whose address was proved elsewhere
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=7)
 AUTH_USER_MODEL = "organizations.User"

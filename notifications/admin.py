@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesCheckb
 from unfold.decorators import action
 from unfold.forms import BaseDialogForm
 
-from notifications import delivery
+from notifications import outbox
 from notifications.models import ContactMethod, Notification
 from organizations.staff import Between, ReadOnlyAdmin
 from organizations.staff_columns import age, labelled, linked, moment
@@ -69,7 +69,7 @@ class NotificationAdmin(ReadOnlyAdmin):
                 )
             },
         ),
-        ("About the row", {"fields": (("id", "dedupe_key"), moment("claimed_until"))}),
+        ("About the row", {"fields": (("id", "dedupe_key"),)}),
     )
     actions = ("send_again",)
     actions_detail = ("send_this_again",)
@@ -108,7 +108,7 @@ class NotificationAdmin(ReadOnlyAdmin):
 
     def _resend(self, request: HttpRequest, rows: QuerySet[Notification]) -> None:
         now = timezone.now()
-        self.carry_out(request, rows, lambda row: delivery.resend(notification=row, at=now), done="Promised once more")
+        self.carry_out(request, rows, lambda row: outbox.resend(notification=row, at=now), done="Promised once more")
 
     @action(description="Send again (failed and dead ones)", permissions=["action"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Notification]) -> None:

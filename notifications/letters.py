@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from notifications import delivery
-from notifications.models import ContactKind, Notification
-from organizations import events
+from notifications import outbox
+from notifications.models import ContactKind, Notification, Urgency
 from organizations.models import Organization, User
 
 
@@ -36,10 +35,11 @@ def promise_letter(
         about=about,
         subject=" ".join(subject.split())[:300],
         text=text,
-        html=delivery.inline_styles(html),
+        html=outbox.inline_styles(html),
         confidential=True,
+        urgency=Urgency.URGENT,  # somebody sits before a screen and waits for a code
         dedupe_key=dedupe_key,
         created_at=at,
         next_attempt_at=at,
     )
-    events.afterwards(lambda: delivery.ring(str(row.pk)))
+    outbox.ring_afterwards(Urgency(row.urgency))

@@ -1,5 +1,5 @@
 """The timetable of this room; the tasks stand beside what they do."""
 
-from notifications.delivery import deliver, sweep
+from notifications.outbox.draining import drain, sweep
 
-__all__ = ["deliver", "sweep"]
+__all__ = ["drain", "sweep"]

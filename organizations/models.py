@@ -425,3 +425,27 @@ class Beat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class FailedJob(models.Model):
+    """A task that ended with an error: what it was asked, why it failed, and whether it was tried again. For staff."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    task = models.CharField(max_length=200)
+    task_id = models.CharField(max_length=64, unique=True)
+    queue = models.CharField(max_length=32, blank=True)
+    # Not a foreign key: the organization may be gone, and the trace is the house's own.
+    organization_id = models.UUIDField(null=True, blank=True)
+    args = models.JSONField(default=list)
+    kwargs = models.JSONField(default=dict)
+    error = models.CharField(max_length=1000)
+    traceback = models.TextField(blank=True)
+    failed_at = models.DateTimeField(default=now)
+    retried_at = models.DateTimeField(null=True, blank=True)
+    retried_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=["-failed_at"], name="failed_job_list")]
+
+    def __str__(self) -> str:
+        return f"{self.task} at {self.failed_at:%Y-%m-%d %H:%M:%S}: {self.error}"

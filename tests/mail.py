@@ -21,12 +21,22 @@ class Sink:
         self.messages: list[EmailMessage] = []
         self.answers: list[str] = []
         self.port = 0
+        self.connections = 0
         self._lock = threading.Lock()
 
     @property
     def url(self) -> str:
         """For EMAIL_URL."""
         return f"smtp://127.0.0.1:{self.port}"
+
+    async def handle_EHLO(
+        self, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]
+    ) -> list[str]:
+        """Each connection says who it is once."""
+        with self._lock:
+            self.connections += 1
+        session.host_name = hostname
+        return responses
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
         """nobody@… doesn't exist."""

@@ -41,7 +41,7 @@ def worker() -> Service:
         log="worker",
         command=(
             *(sys.executable, "-m", "celery", "-A", "freshtrack", "worker"),
-            *("--loglevel", "INFO", "--concurrency", "2", *alone),
+            *("--loglevel", "INFO", "--concurrency", "2", "--queues", "urgent,default,bulk", *alone),
         ),
         ready_words=" ready.",
     )

@@ -11,13 +11,11 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from allauth.mfa.totp.internal import auth as totp
 from django.test import Client
-from django.utils import timezone
 
-from notifications import delivery
-from notifications.models import Notification
 from organizations.models import User
-from tests.factories import PASSWORD, UserFactory, as_system
+from tests.factories import PASSWORD, UserFactory
 from tests.mail import Sink
+from tests.outbox import send_all
 
 _numbers = itertools.count(1)
 
@@ -58,10 +56,7 @@ class Mailbox:
         self.sink = sink
 
     def messages(self) -> list[EmailMessage]:
-        with as_system():
-            due = list(Notification.objects.waiting(at=timezone.now()).order_by("pk").values_list("pk", flat=True))
-        for pk in due:
-            delivery.deliver(str(pk))
+        send_all()
         return self.sink.messages
 
     def last(self, to: str) -> str:

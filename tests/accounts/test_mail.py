@@ -9,12 +9,13 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from notifications import delivery
+from notifications import outbox
 from notifications.models import Notification, NotificationStatus
 from organizations.models import Change
 from organizations.tenancy import acting_as_system
 from tests.accounts.client import Browser, Mailbox, code_in, link_in, person
 from tests.factories import as_system
+from tests.outbox import make_due, send_all
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NEW = "violet anchor 27 tram"
@@ -39,7 +40,7 @@ def test_the_request_sends_nothing_itself_and_the_words_are_wiped_once_sent(mail
     assert "style=" in row.html
     assert mailbox.sink.messages == []
 
-    delivery.deliver(str(row.pk))
+    send_all()
     (message,) = mailbox.sink.messages
     html = message.get_body(("html",))
     assert html is not None
@@ -52,23 +53,22 @@ def test_the_request_sends_nothing_itself_and_the_words_are_wiped_once_sent(mail
 def test_a_mail_server_that_is_away_delays_it_and_loses_nothing(mailbox: Mailbox) -> None:
     mailbox.sink.answers = ["451 4.3.0 Try again later"]
     Browser().sign_up("chef@example.com", NEW)
-    delivery.deliver(str(only_row().pk))
+    send_all()
     row = only_row()
     assert row.status == NotificationStatus.FAILED
     code = code_in(row.text)
-    with as_system():
-        Notification.objects.update(next_attempt_at=timezone.now())
+    make_due()
     assert code in mailbox.last("chef@example.com")
 
 
 def test_a_dead_one_shows_no_words_and_cannot_be_sent_again(mailbox: Mailbox) -> None:
     Browser().sign_up("nobody@example.com", NEW)
-    delivery.deliver(str(only_row().pk))
+    send_all()
     row = only_row()
     assert row.status == NotificationStatus.DEAD
     assert words(row) == ("", "", "")
-    with pytest.raises(delivery.WordsAreGone), acting_as_system("tests"):
-        delivery.resend(notification=row, at=timezone.now())
+    with pytest.raises(outbox.WordsAreGone), acting_as_system("tests"):
+        outbox.resend(notification=row, at=timezone.now())
 
 
 def test_neither_staff_nor_the_api_nor_the_change_log_nor_the_log_shows_a_secret(

@@ -21,11 +21,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from alerts.tasks import end_overrides
 from freshtrack import requests
 from ingest import native, pipeline
 from ingest.authentication import Sender
 from ingest.pipeline import Delivery
-from notifications import delivery
 from organizations import security_events
 from organizations.exports import ExportEnded
 from organizations.models import Membership, Role, User
@@ -36,7 +36,7 @@ from tests.factories import (
     AlertFactory,
     AreaFactory,
     MembershipFactory,
-    NotificationFactory,
+    OverrideFactory,
     SiteFactory,
     UnitFactory,
     UserFactory,
@@ -146,11 +146,16 @@ class TestEachWayOfChanging:
         assert event["request_id"]
 
     def test_a_task(self, admin: Membership, trail: Trail) -> None:
-        row = NotificationFactory(organization=admin.organization)
-        delivery.deliver.apply([str(row.pk)], task_id="11111111-2222-3333-4444-555555555555")
-        event = trail.read(entity="notification", action="update")[0]
-        assert (event["actor"], event["via"], event["address"]) == (None, "delivery", "")
-        assert event["changes"]["status"]["after"] == "sent"
+        override = OverrideFactory(
+            organization=admin.organization,
+            unit__organization=admin.organization,
+            expires_at=NOON + timedelta(minutes=1),
+        )
+        end_overrides.apply(task_id="11111111-2222-3333-4444-555555555555")
+        event = trail.read(entity="rule_override", action="update")[0]
+        assert (event["actor"], event["via"], event["address"]) == (None, "sweep", "")
+        assert event["id"] == str(override.pk)
+        assert event["changes"]["ended_at"]["after"] is not None
         assert event["request_id"] == "11111111-2222-3333-4444-555555555555", "the same as in the worker's log"
 
     def test_ingest(self, admin: Membership, trail: Trail) -> None:

@@ -14,7 +14,6 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from notifications import delivery
 from notifications.models import Notification
 from organizations import invitations, membership, secrets
 from organizations.models import Change, Invitation, Membership, Organization, Role, SecurityEvent, User
@@ -31,6 +30,7 @@ from tests.factories import (
 from tests.mail import mail_server
 from tests.organizations.people import base, client_of, verified
 from tests.organizations.test_members import at_once
+from tests.outbox import send_all
 
 pytestmark = pytest.mark.django_db
 
@@ -249,7 +249,7 @@ class TestTheLetter:
             settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
             settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", sink.port
             token = invited(admin)
-            delivery.deliver(str(letters()[0].pk))
+            send_all()
         (mail,) = sink.messages
         assert mail["To"] == "chef@example.com"
         body = mail.get_body(("plain",))
@@ -274,7 +274,7 @@ class TestTheLetter:
             settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
             settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", sink.port
             invited(member)
-            delivery.deliver(str(letters()[0].pk))
+            send_all()
         (mail,) = sink.messages
         assert mail["Bcc"] is None
         assert "Bcc: everybody@example.com" in mail["Subject"]

@@ -1,49 +1,94 @@
-"""One promised e-mail through SMTP (or the local mailbox)."""
+"""Promised e-mails through SMTP (or the local mailbox), several over one connection."""
 
 from __future__ import annotations
 
 import smtplib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.utils import parseaddr
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMultiAlternatives, get_connection
 
-from notifications.channels import Refused
-from notifications.models import Notification
+from notifications.channels import NotNow, Parcel, Refused, Send, Sent
+
+PROVIDER: Final = "smtp"
+# Mail servers commonly accept ten connections of one client; two processes share them.
+AT_ONCE: Final = 4
 
 # RFC 5321, 4.2.1: 5yz replies are permanent; 552 (mailbox full) is commonly temporary in practice.
 _TEMPORARY_AFTER_ALL: Final = {552}
+# RFC 3463 (5.1.x: the address; 5.2.1: the mailbox is disabled) and RFC 5321, 4.2.3 (550, 551, 553 without such a code).
+_BAD_ADDRESS: Final = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
 
 
-def send(notification: Notification) -> str:
-    """Hand the message to the mail server; returns its Message-ID.
+@contextmanager
+def carrier() -> Iterator[Send]:
+    """One connection, opened by the first message and opened anew when it breaks. Not for several threads."""
+    connection = get_connection()
 
-    The Message-ID is the row's id, so that a message sent twice after a crash is recognised as the same one.
-    Raises Refused if the server will never take it, OSError or smtplib.SMTPException for anything that may pass.
-    """
+    def send(parcel: Parcel) -> Sent:
+        try:
+            return _send(parcel, connection)
+        except Refused:
+            raise
+        except Exception:
+            # Whatever state the conversation is in, the next message starts a new one.
+            _hang_up(connection)
+            raise
+
+    try:
+        yield send
+    finally:
+        _hang_up(connection)
+
+
+def message_id(parcel: Parcel) -> str:
+    """The same for every attempt, so that a message that was sent twice after a crash is recognised as one."""
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "freshtrack.invalid"
-    message_id = f"<{notification.pk}@{domain}>"
+    return f"<{parcel.id}@{domain}>"
+
+
+def _send(parcel: Parcel, connection: Any) -> Sent:
+    """Raises Refused if the server will never take it, NotNow, OSError or SMTPException for what may pass."""
+    known = message_id(parcel)
     message = EmailMultiAlternatives(
-        subject=" ".join(notification.subject.split()),  # a line end in a name must not become a header
-        body=notification.text,
-        to=[notification.to],
-        headers={"Message-ID": message_id, "Auto-Submitted": "auto-generated", "X-Entity-Ref-ID": str(notification.pk)},
+        subject=" ".join(parcel.subject.split()),  # a line end in a name must not become a header
+        body=parcel.text,
+        to=[parcel.to],
+        headers={
+            "Message-ID": known,
+            "Auto-Submitted": "auto-generated",
+            "X-Entity-Ref-ID": str(parcel.id),
+            **{str(name): " ".join(str(value).split()) for name, value in parcel.extra.get("headers", {}).items()},
+        },
+        connection=connection,
     )
-    if notification.html:
-        message.attach_alternative(notification.html, "text/html")
+    if parcel.html:
+        message.attach_alternative(parcel.html, "text/html")
+    # One that is open already stays so: Django closes what send_messages opened itself.
+    if getattr(connection, "connection", None) is None:
+        connection.open()
     try:
         message.send()
     except smtplib.SMTPRecipientsRefused as error:
         code, reason = next(iter(error.recipients.values()))
-        raise _judged(code, reason, error) from error
+        raise _judged(code, reason) from error
     except smtplib.SMTPResponseException as error:
-        raise _judged(error.smtp_code, error.smtp_error, error) from error
-    return message_id
+        raise _judged(error.smtp_code, error.smtp_error) from error
+    return Sent(known, "250" if PROVIDER == "smtp" else "")
 
 
-def _judged(code: int, reason: bytes | str, error: Exception) -> Exception:
+def _judged(code: int, reason: bytes | str) -> Exception:
+    words = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
     if 500 <= code < 600 and code not in _TEMPORARY_AFTER_ALL:
-        words = reason.decode(errors="replace") if isinstance(reason, bytes) else reason
-        return Refused(f"{code} {words}")
-    return error
+        return Refused(f"{code} {words}", code=str(code), bad_address=words.startswith(_BAD_ADDRESS))
+    return NotNow(f"{code} {words}", code=str(code))
+
+
+def _hang_up(connection: Any) -> None:
+    try:
+        connection.close()
+    except (OSError, smtplib.SMTPException):
+        connection.connection = None
