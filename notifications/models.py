@@ -117,6 +117,8 @@ class InboxItem(OwnedModel):
             models.Index(fields=["user", "-created_at", "id"], name="inbox_list"),
             # The badge: how many are unread.
             models.Index(fields=["user"], condition=Q(read_at=None), name="inbox_unread"),
+            # Who found it in the app, and nowhere else? Asked when it is over.
+            models.Index(fields=["about"], name="inbox_about"),
         ]
 
     def __str__(self) -> str:
