@@ -2,8 +2,8 @@
 
 from rest_framework.routers import SimpleRouter
 
-from notifications import views
+from notifications.views import deliveries
 
 router = SimpleRouter()
-router.register("notifications", views.Notifications, basename="notification")
+router.register("notifications", deliveries.Notifications, basename="notification")
 urlpatterns = router.urls

@@ -3,7 +3,7 @@
 from rest_framework import viewsets
 
 from notifications.models import Notification
-from notifications.serializers import NotificationSerializer
+from notifications.serializers.deliveries import NotificationSerializer
 from organizations.scoped_views import OrganizationScoped
 
 
