@@ -73,7 +73,7 @@ class RequestIdFilter(logging.Filter):
 
 
 # Pages whose address ends in a secret from an e-mail: the proxy's log leaves it out as well (deploy/Caddyfile).
-_SECRET_LINK = re.compile(r"/(reset-password|verify-email|invitation)/[^\s?#\"']+")
+_SECRET_LINK = re.compile(r"/(reset-password|verify-email|invitation|answer|unsubscribe)/[^\s?#\"']+")
 
 
 class SecretLinksFilter(logging.Filter):

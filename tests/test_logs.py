@@ -15,6 +15,8 @@ from freshtrack.requests import SecretLinksFilter
         ("Service Unavailable: %s", ("/verify-email/026160",), "Service Unavailable: /verify-email/…"),
         ("GET /reset-password/3-abc-def?next=/o/demo 503", (), "GET /reset-password/…?next=/o/demo 503"),
         ("Not Found: %s", ("/invitation/fti_A-b_c",), "Not Found: /invitation/…"),
+        ("Not Found: %s", ("/answer/alert-A_b.c/",), "Not Found: /answer/…"),
+        ("Forbidden: %s", ("/unsubscribe/warning-A_b.c/",), "Forbidden: /unsubscribe/…"),
         ("Not Found: %s", ("/api/v1/invitations/look-up/",), "Not Found: /api/v1/invitations/look-up/"),
         ("%s of %s", (1, "2"), "1 of 2"),
     ],

@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | `sending.py` | `PROVIDER`, `AT_ONCE`, `carrier()` | hands messages to the provider |
 | `addresses.py` | `clean(address)` | what an address is; raises ValueError with a sentence for its owner |
-| `events.py` | the provider's webhooks | what became of a message later: delivered, bounced, answered |
+| `events.py` | `urlpatterns`, below /webhooks/ | what the provider tells later: delivered, bounced, answered |
 
 `carrier()` is a context manager around a function `send(parcel) -> Sent`. One thread uses a carrier for many messages,
 one after another, so that a connection can be kept; `AT_ONCE` threads do so side by side. `Refused` is the provider's
