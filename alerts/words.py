@@ -1,4 +1,7 @@
-"""An alert in words, for messages: what is wrong where, since when. °C, and the clock of the site."""
+"""An alert in words, for messages: what is wrong where, since when.
+
+By the clock of the site; `scale` is the reader's: c or f (User.temperature_unit).
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,8 @@ from alerts.models import Alert, Condition, Metric
 from sensors.gateways import sensors_behind
 from sensors.models import Unit
 
+_TEMPERATURES: Final = (Metric.TEMPERATURE, Metric.PRODUCT_TEMPERATURE)
 _MEASURES: Final = {
-    Metric.TEMPERATURE: "°C",
-    Metric.PRODUCT_TEMPERATURE: "°C",
     Metric.HUMIDITY: "% RH",
     Metric.BATTERY: "%",
     Metric.SIGNAL: "dBm",
@@ -48,7 +50,7 @@ def place(alert: Alert) -> str:
     return name if name.lower().startswith("gateway") else f"Gateway {name}"
 
 
-def sentence(alert: Alert) -> str:
+def sentence(alert: Alert, *, scale: str = "c") -> str:
     """What is wrong, beginning with the place: "Cooler 1 is above 5.0 °C (8.0 °C)"."""
     name = place(alert)
     if alert.condition == Condition.NO_DATA:
@@ -61,14 +63,14 @@ def sentence(alert: Alert) -> str:
         return f"{name}: the door has been open for {lasting(alert.opened_at - alert.started_at)}"
     subject = _SUBJECTS.get(Metric(alert.kind), "").format(probe=_probe(alert))
     if alert.condition == Condition.RATE_ABOVE:
-        what = f"rises faster than {measured(alert, alert.threshold)}"
+        what = f"rises faster than {measured(alert, alert.threshold, scale=scale)}"
     else:
-        what = f"is {alert.condition} {measured(alert, alert.threshold)}"
-    value = "" if alert.value is None else f" ({measured(alert, alert.value)})"
+        what = f"is {alert.condition} {measured(alert, alert.threshold, scale=scale)}"
+    value = "" if alert.value is None else f" ({measured(alert, alert.value, scale=scale)})"
     return f"{name}: {subject} {what}{value}" if subject else f"{name} {what}{value}"
 
 
-def headline(alert: Alert) -> str:
+def headline(alert: Alert, *, scale: str = "c") -> str:
     """The one thing to see first: the value, or what there is instead of one."""
     if alert.condition == Condition.NO_DATA:
         return "No data"
@@ -76,21 +78,23 @@ def headline(alert: Alert) -> str:
         return "Probe faulty"
     if alert.condition == Condition.DOOR_OPEN_FOR:
         return "Door open"
-    return measured(alert, alert.value)
+    return measured(alert, alert.value, scale=scale)
 
 
-def rows(alert: Alert) -> list[Row]:
+def rows(alert: Alert, *, scale: str = "c") -> list[Row]:
     """The numbers behind the sentence."""
     found = []
     if alert.threshold is not None:
         rule = f" ({alert.rule_name})" if alert.rule_name else ""
-        found.append(Row("Limit", f"{measured(alert, alert.threshold)}{rule}"))
+        found.append(Row("Limit", f"{measured(alert, alert.threshold, scale=scale)}{rule}"))
     elif alert.rule_name:
         found.append(Row("Rule", alert.rule_name))
     if alert.value is not None:
-        found.append(Row("When it opened", measured(alert, alert.value)))
+        found.append(Row("When it opened", measured(alert, alert.value, scale=scale)))
     if alert.peak is not None:
-        found.append(Row("Worst so far" if alert.resolved_at is None else "Worst", measured(alert, alert.peak)))
+        found.append(
+            Row("Worst so far" if alert.resolved_at is None else "Worst", measured(alert, alert.peak, scale=scale))
+        )
     found.append(Row("Since", local(alert, alert.started_at)))
     if alert.resolved_at is not None:
         found.append(Row("Until", local(alert, alert.resolved_at)))
@@ -100,13 +104,23 @@ def rows(alert: Alert) -> list[Row]:
     return found
 
 
-def measured(alert: Alert, value: float | None) -> str:
-    """A value with its unit of measure; of a rate by the hour."""
+def measured(alert: Alert, value: float | None, *, scale: str = "c") -> str:
+    """A value (°C, …) with its unit of measure, in the reader's scale; of a rate by the hour."""
     if value is None:
         return "–"
+    is_rate = alert.condition == Condition.RATE_ABOVE
+    by_the_hour = " per hour" if is_rate else ""
+    if alert.kind in _TEMPERATURES:
+        return temperature(value, scale=scale, difference=is_rate) + by_the_hour
     measure = _MEASURES.get(Metric(alert.kind), "") if alert.kind in Metric.values else ""
-    by_the_hour = " per hour" if alert.condition == Condition.RATE_ABOVE else ""
     return f"{value:.1f} {measure}".strip() + by_the_hour
+
+
+def temperature(celsius: float, *, scale: str = "c", difference: bool = False) -> str:
+    """A temperature, or the difference of two, in °C or °F."""
+    if scale == "f":
+        return f"{celsius * 9 / 5 + (0 if difference else 32):.1f} °F"
+    return f"{celsius:.1f} °C"
 
 
 def local(alert: Alert, moment: datetime) -> str:
