@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -13,13 +14,13 @@ from django.utils import dateformat
 from rest_framework import status
 
 from alerts import rule_words
-from alerts.models import WITHOUT_THRESHOLD, AlertRule, Metric, RuleOverride
+from alerts.models import WITHOUT_THRESHOLD, AlertRule, Metric, RuleOverride, Severity
 from alerts.profiles import laws
 from freshtrack.errors import DomainError
 from notifications import outbox, people
-from notifications.models import ContactMethod
+from notifications.telling import Notice, Words, tell
 from organizations import permissions
-from organizations.models import Organization, User
+from organizations.models import Membership, Organization, User
 from sensors.models import Unit
 
 LONGEST: Final = timedelta(days=90)
@@ -184,44 +185,47 @@ def _check_law(rule: AlertRule, unit: Unit, *, threshold: float | None, delay_s:
 
 
 def _tell(override: RuleOverride, *, at: datetime) -> None:
-    contacts = _contacts(override)
-    if not contacts:
-        return
-    context = _words(override)
-    subject = render_to_string("alerts/email/override_ended.subject.txt", context).strip()
-    text = render_to_string("alerts/email/override_ended.txt", context)
-    html = outbox.inline_styles(render_to_string("alerts/email/override_ended.html", context))
-    for contact in contacts:
-        outbox.promise(
-            outbox.Message(
-                organization_id=override.organization_id,
-                site_id=override.unit.site_id,
-                contact=contact,
-                event=ENDED,
-                about=f"rule_override:{override.pk}",
-                subject=subject,
-                text=text,
-                html=html,
-            ),
-            dedupe_key=f"rule_override:{override.pk}:ended:{contact.pk}",
-            at=at,
+    def said(user: User) -> Words:
+        context = _words(override, scale=user.temperature_unit)
+        subject = render_to_string("alerts/email/override_ended.subject.txt", context).strip()
+        return Words(
+            subject=subject,
+            text=render_to_string("alerts/email/override_ended.txt", context),
+            html=outbox.inline_styles(render_to_string("alerts/email/override_ended.html", context)),
+            short=f"{subject}. From now on: {context['now']}.",
         )
 
+    notice = Notice(
+        organization_id=override.organization_id,
+        site_id=override.unit.site_id,
+        event=ENDED,
+        about=f"rule_override:{override.pk}",
+        severity=Severity.INFO,
+        path=_path(override),
+        key=f"rule_override:{override.pk}:ended",
+        words=said,
+    )
+    tell(notice, people=_concerned(override), at=at)
 
-def _contacts(override: RuleOverride) -> list[ContactMethod]:
-    def those_who_may(action: str) -> QuerySet[ContactMethod]:
-        return people.addresses(
+
+def _path(override: RuleOverride) -> str:
+    return f"/o/{override.organization.slug}/units/{override.unit_id}"
+
+
+def _concerned(override: RuleOverride) -> list[UUID]:
+    def those_who_may(action: str) -> QuerySet[Membership]:
+        return people.members(
             organization_id=override.organization_id,
             site_id=override.unit.site_id,
             roles=permissions.roles_that_may(action),
-            kinds=["email"],
         )
 
-    owner = list(those_who_may("rules.view").filter(user_id=override.owner_id)) if override.owner_id else []
-    return owner or list(those_who_may("rules.change"))
+    if override.owner_id and those_who_may("rules.view").filter(user=override.owner_id).exists():
+        return [override.owner_id]
+    return list(those_who_may("rules.change").values_list("user_id", flat=True))
 
 
-def _words(override: RuleOverride) -> dict[str, Any]:
+def _words(override: RuleOverride, *, scale: str) -> dict[str, Any]:
     rule, unit, organization = override.rule, override.unit, override.organization
     zone = ZoneInfo(unit.site.timezone)
     threshold = rule.threshold if override.threshold is None else override.threshold
@@ -231,10 +235,10 @@ def _words(override: RuleOverride) -> dict[str, Any]:
         "unit": unit,
         "site": unit.site,
         "rule": rule_words.name(rule),
-        "now": rule_words.terms(rule.metric, rule.condition, rule.threshold, rule.delay_s),
-        "before": rule_words.terms(rule.metric, rule.condition, threshold, delay_s),
+        "now": rule_words.terms(rule.metric, rule.condition, rule.threshold, rule.delay_s, scale=scale),
+        "before": rule_words.terms(rule.metric, rule.condition, threshold, delay_s, scale=scale),
         "since": f"{dateformat.format(override.created_at.astimezone(zone), 'D j M Y, H:i')} ({zone.key})",
         "reason": override.reason,
         "owner": override.owner.get_full_name() if override.owner else "somebody who left",
-        "link": f"{settings.PUBLIC_URL}/o/{organization.slug}/units/{unit.pk}",
+        "link": f"{settings.PUBLIC_URL}{_path(override)}",
     }

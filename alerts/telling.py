@@ -9,22 +9,23 @@ it is over.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 from django.template.loader import render_to_string
 
 from alerts import words
 from alerts.models import Alert, Severity
 from notifications import outbox, people
-from notifications.models import ContactMethod, Notification
+from notifications.models import InboxItem, Notification
+from notifications.telling import Notice, Words, tell
 from organizations import permissions
-from organizations.models import User
+from organizations.models import Membership, User
 
 # Two openings within an hour are two events, three are one door that doesn't close (hold back, never for longer).
 FLAPPING_WITHIN: Final = timedelta(hours=1)
@@ -81,17 +82,26 @@ class Held(NamedTuple):
 
 
 def promise_opened(*, alert: Alert, at: datetime, why: Why = Why.OPENED) -> None:
-    """Promise a message to everybody concerned: managers and above who may see the site, by verified addresses.
+    """Tell everybody concerned: managers and above who may see the site.
 
     Told again, who is assigned or had acknowledged hears of it, too. Call inside a transaction.
     """
     again = why in _AGAIN
     also = [alert.assigned_to_id, alert.acknowledged_by_id] if again else []
-    _promise(
+
+    def context(scale: str) -> Context:
+        return {
+            "again": again,
+            "reason": _WORDS[why],
+            "rows": words.rows(alert, scale=scale),
+            "headline": words.headline(alert, scale=scale),
+        }
+
+    _tell(
         alert,
         _concerned(alert, also=[user_id for user_id in also if user_id]),
         template="opened",
-        context={"again": again, "reason": _WORDS[why], "rows": words.rows(alert), "headline": words.headline(alert)},
+        context=context,
         event=AGAIN if again else OPENED,
         key=why.value if why is Why.OPENED else f"{why.value}:{_stamp(at)}",
         at=at,
@@ -99,26 +109,25 @@ def promise_opened(*, alert: Alert, at: datetime, why: Why = Why.OPENED) -> None
 
 
 def promise_resolved(*, alert: Alert, at: datetime) -> None:
-    """Promise a message that it is over to those who were told that it was open, muted or not.
+    """Tell those who were told that it was open that it is over, muted or not.
 
     Who may no longer see the site, or left, isn't told. Call inside a transaction; may be repeated.
     """
+    about = {"about": f"alert:{alert.pk}", "event__in": _TOLD}
+    # Who was told in the app only, and (of alerts from before there was an inbox) who was written to.
     told = set(
-        Notification.objects.filter(about=f"alert:{alert.pk}", event__in=_TOLD).values_list("user_id", "channel", "to")
+        InboxItem.objects.filter(**about)
+        .values_list("user_id", flat=True)
+        .union(Notification.objects.filter(**about, user__isnull=False).values_list("user_id", flat=True))
     )
     if not told:
         return
-    contacts = [
-        contact
-        for contact in _members(alert).filter(user_id__in=[user_id for user_id, _, _ in told])
-        if (contact.user_id, contact.kind, contact.address) in told
-    ]
     assert alert.resolved_at is not None  # noqa: S101 (alert_resolved_has_time)
-    _promise(
+    _tell(
         alert,
-        contacts,
+        _members(alert).filter(user__in=told).values_list("user_id", flat=True),
         template="resolved",
-        context={"rows": words.rows(alert), "still": _still_open(alert)},
+        context=lambda scale: {"rows": words.rows(alert, scale=scale), "still": _still_open(alert, scale=scale)},
         event=RESOLVED,
         key=f"resolved:{_stamp(alert.resolved_at)}",
         at=at,
@@ -126,7 +135,7 @@ def promise_resolved(*, alert: Alert, at: datetime) -> None:
 
 
 def promise_found(*, alerts: Sequence[Alert], at: datetime) -> None:
-    """Promise one message about excursions of one unit that were found late, if they are news still.
+    """Tell of excursions of one unit that were found late, all in one message, if they are news still.
 
     They are if one of them lasts or ended within the last 24 hours. Call inside a transaction.
     """
@@ -138,15 +147,20 @@ def promise_found(*, alerts: Sequence[Alert], at: datetime) -> None:
         return
     first = told[0]  # it stands for all: the worst of those that last
     shown = sorted(told, key=lambda alert: alert.started_at)
-    incidents = [(words.sentence(alert), words.rows(alert)) for alert in shown[:MOST_IN_SUMMARY]]
-    context = {
-        "incidents": incidents,
-        "more": max(len(shown) - MOST_IN_SUMMARY, 0),
-        "number": len(shown),
-        "lasts": any(alert.resolved_at is None for alert in told),
-        "found": words.local(first, at),
-    }
-    _promise(
+
+    def context(scale: str) -> Context:
+        return {
+            "incidents": [
+                (words.sentence(alert, scale=scale), words.rows(alert, scale=scale))
+                for alert in shown[:MOST_IN_SUMMARY]
+            ],
+            "more": max(len(shown) - MOST_IN_SUMMARY, 0),
+            "number": len(shown),
+            "lasts": any(alert.resolved_at is None for alert in told),
+            "found": words.local(first, at),
+        }
+
+    _tell(
         first,
         _concerned(first),
         template="found",
@@ -159,11 +173,11 @@ def promise_found(*, alerts: Sequence[Alert], at: datetime) -> None:
 
 def promise_assigned(*, alert: Alert, to: User, by: User, at: datetime, note: str) -> None:
     """Tell somebody that an alert is theirs now. Call inside a transaction."""
-    _promise(
+    _tell(
         alert,
-        _members(alert).filter(user_id=to.pk),
+        _members(alert).filter(user=to).values_list("user_id", flat=True),
         template="assigned",
-        context={"by": by.get_full_name(), "note": note, "rows": words.rows(alert)},
+        context=lambda scale: {"by": by.get_full_name(), "note": note, "rows": words.rows(alert, scale=scale)},
         event=ASSIGNED,
         key=f"assigned:{_stamp(at)}",
         at=at,
@@ -201,9 +215,14 @@ def held_back(*, alert: Alert, at: datetime) -> Held | None:
     )
     if len(earlier) < FLAPPING_FROM - 1:
         return None
-    last_told = Notification.objects.filter(
-        about__in=[f"alert:{pk}" for pk, _, _ in earlier], event__in=_TOLD
-    ).aggregate(last=Max("created_at"))["last"]
+    about = {"about__in": [f"alert:{pk}" for pk, _, _ in earlier], "event__in": _TOLD}
+    last_told = (
+        Notification.objects.filter(**about)
+        .values_list("created_at", flat=True)
+        .union(InboxItem.objects.filter(**about).values_list("created_at", flat=True))
+        .order_by("-created_at")
+        .first()
+    )
     if last_told is None:
         return None  # whatever kept those quiet, this is news
     began = min((made for _, parent, made in earlier if parent is not None and made > last_told), default=at)
@@ -221,81 +240,95 @@ def remind_at(*, alert: Alert, at: datetime) -> datetime | None:
 
 
 def told_of(alerts: Collection[UUID]) -> set[UUID]:
-    """Which of the alerts people were told of."""
+    """Which of the alerts people were told of, be it in the app only."""
     about = {f"alert:{pk}": pk for pk in alerts}
-    found = Notification.objects.filter(about__in=list(about), event__in=_TOLD).values_list("about", flat=True)
-    return {about[name] for name in found}
+    which = {"about__in": list(about), "event__in": _TOLD}
+    found = Notification.objects.filter(**which).values_list("about", flat=True)
+    return {about[name] for name in found.union(InboxItem.objects.filter(**which).values_list("about", flat=True))}
 
 
 # --- who ----------------------------------------------------------------------------------------------------------
 
 
-def _members(alert: Alert) -> QuerySet[ContactMethod]:
-    return people.addresses(
+def _members(alert: Alert) -> QuerySet[Membership]:
+    return people.members(
         organization_id=alert.organization_id,
         site_id=alert.site_id,
         roles=permissions.roles_that_may("alerts.view"),
-        kinds=["email"],
     )
 
 
-def _concerned(alert: Alert, *, also: Collection[UUID] = ()) -> list[ContactMethod]:
+def those_concerned(*, organization_id: UUID, site_id: UUID | None) -> QuerySet[Membership]:
+    """Who is told of alerts of a site (None: of no site's) by themselves. Call inside a transaction."""
     roles = permissions.roles_that_may("rules.change")  # manager and above
-    contacts = list(
-        people.addresses(organization_id=alert.organization_id, site_id=alert.site_id, roles=roles, kinds=["email"])
-    )
+    return people.members(organization_id=organization_id, site_id=site_id, roles=roles)
+
+
+def _concerned(alert: Alert, *, also: Collection[UUID] = ()) -> Collection[UUID]:
+    concerned = those_concerned(organization_id=alert.organization_id, site_id=alert.site_id)
     if also:
-        known = {contact.pk for contact in contacts}
-        contacts += [contact for contact in _members(alert).filter(user_id__in=also) if contact.pk not in known]
-    return contacts
+        concerned |= _members(alert).filter(user__in=also)
+    return list(concerned.values_list("user_id", flat=True))
 
 
-def _promise(
+# --- how it is said -----------------------------------------------------------------------------------------------
+
+Context = dict[str, object]
+
+
+def _tell(
     alert: Alert,
-    contacts: Iterable[ContactMethod],
+    to: Collection[UUID] | QuerySet[Membership, UUID],
     *,
     template: str,
-    context: dict[str, object],
+    context: Callable[[str], Context],
     event: str,
     key: str,
     at: datetime,
 ) -> None:
-    contacts = list(contacts)
-    if not contacts:
-        return
-    context = {**_words(alert), **context}
-    subject = render_to_string(f"alerts/email/{template}.subject.txt", context).strip()
-    text = render_to_string(f"alerts/email/{template}.txt", context)
-    html = outbox.inline_styles(render_to_string(f"alerts/email/{template}.html", context))
-    for contact in contacts:
-        outbox.promise(
-            outbox.Message(
-                organization_id=alert.organization_id,
-                site_id=alert.site_id,
-                contact=contact,
-                event=event,
-                about=f"alert:{alert.pk}",
-                subject=subject,
-                text=text,
-                html=html,
-            ),
-            dedupe_key=f"alert:{alert.pk}:{key}:{contact.pk}",
-            at=at,
+    """`context` has the template's words in a scale."""
+
+    def said(user: User) -> Words:
+        scale = user.temperature_unit
+        values = {**_words(alert, scale=scale), **context(scale)}
+        subject = render_to_string(f"alerts/email/{template}.subject.txt", values).strip()
+        reason = values.get("reason")
+        return Words(
+            subject=subject,
+            text=render_to_string(f"alerts/email/{template}.txt", values),
+            html=outbox.inline_styles(render_to_string(f"alerts/email/{template}.html", values)),
+            short=f"{subject}. {reason}" if reason else f"{subject}.",
         )
 
+    notice = Notice(
+        organization_id=alert.organization_id,
+        site_id=alert.site_id,
+        event=event,
+        about=f"alert:{alert.pk}",
+        severity=alert.severity,
+        path=_path(alert),
+        key=f"alert:{alert.pk}:{key}",
+        words=said,
+    )
+    tell(notice, people=to, at=at)
 
-def _words(alert: Alert) -> dict[str, object]:
+
+def _path(alert: Alert) -> str:
+    return f"/o/{alert.organization.slug}/alerts/{alert.pk}"
+
+
+def _words(alert: Alert, *, scale: str) -> Context:
     return {
         "alert": alert,
         "place": words.place(alert),
         "site": alert.site,
         "critical": alert.severity == Severity.CRITICAL,
-        "sentence": words.sentence(alert),
-        "link": f"{settings.PUBLIC_URL}/o/{alert.organization.slug}/alerts/{alert.pk}",
+        "sentence": words.sentence(alert, scale=scale),
+        "link": f"{settings.PUBLIC_URL}{_path(alert)}",
     }
 
 
-def _still_open(alert: Alert) -> list[str]:
+def _still_open(alert: Alert, *, scale: str) -> list[str]:
     """What else is wrong with the unit: that something is over doesn't mean that all is well."""
     if alert.unit_id is None:
         return []
@@ -306,7 +339,7 @@ def _still_open(alert: Alert) -> list[str]:
         .select_related("unit", "site", "sensor", "gateway")
         .order_by("-opened_at", "pk")[:MOST_IN_SUMMARY]
     )
-    return [words.sentence(other) for other in others]
+    return [words.sentence(other, scale=scale) for other in others]
 
 
 def _stamp(moment: datetime) -> str:

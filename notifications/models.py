@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Self, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -12,6 +12,8 @@ from uuid_utils.compat import uuid7
 
 from organizations.models import Membership, User
 from organizations.owned import OwnedModel, OwnedQuerySet
+
+_M = TypeVar("_M", bound=models.Model)
 
 
 class ContactKind(models.TextChoices):
@@ -76,7 +78,7 @@ class NotificationStatus(models.TextChoices):
     DEAD = "dead", "Dead"
 
 
-class NotificationQuerySet(OwnedQuerySet["Notification"]):
+class NotificationQuerySet(OwnedQuerySet[_M]):
     def for_member(self, membership: Membership) -> Self:
         """Of the member's sites, and what was sent to the member whatever it is about."""
         queryset = self.for_organization(membership.organization)

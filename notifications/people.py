@@ -9,34 +9,26 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from notifications.models import ContactKind, ContactMethod
-from organizations.models import User
+from organizations.models import Membership, User
 
 
-def addresses(
-    *, organization_id: UUID, site_id: UUID | None, roles: Iterable[str], kinds: Iterable[str]
-) -> QuerySet[ContactMethod]:
-    """Verified contact methods of the organization's current, active members with these roles. Inside a transaction.
+def members(*, organization_id: UUID, site_id: UUID | None, roles: Iterable[str]) -> QuerySet[Membership]:
+    """The organization's current, active members with these roles who may see the site. Inside a transaction.
 
-    Only of those who may see the site; without one, only of those who may see all of them.
+    Without a site only those who may see all of them.
     """
-    may_see_it = Q(user__memberships__site_ids=None)
+    may_see_it = Q(site_ids=None)
     if site_id is not None:
-        may_see_it |= Q(user__memberships__site_ids__contains=[site_id])
-    return (
-        # One filter: all of it must hold of the same membership.
-        ContactMethod.objects.filter(
-            may_see_it,
-            kind__in=list(kinds),
-            verified_at__isnull=False,
-            user__is_active=True,
-            user__memberships__organization_id=organization_id,
-            user__memberships__ended_at=None,
-            user__memberships__role__in=list(roles),
-        )
-        .select_related("user")
-        .order_by("user__email", "pk")
-        .distinct()
+        may_see_it |= Q(site_ids__contains=[site_id])
+    return Membership.objects.current().filter(
+        may_see_it, organization_id=organization_id, role__in=list(roles), user__is_active=True
     )
+
+
+def masked(address: str) -> str:
+    """An address as its owner recognises it and nobody else learns it: c•••@example.com, •••0100."""
+    name, at, domain = address.rpartition("@")
+    return f"{name[:1]}•••@{domain}" if at else f"•••{address[-4:]}" if len(address) > 6 else "•••"
 
 
 def keep_sign_in_address(*, user: User) -> ContactMethod:

@@ -10,6 +10,7 @@ from typing import Final, cast
 from celery import shared_task
 from django.conf import settings
 
+from notifications import summaries
 from notifications.channels import Channel
 from notifications.outbox import claiming, promising
 from notifications.outbox.carrying import carry
@@ -37,7 +38,7 @@ def drain(urgency: int) -> int:
     sent, began, most = 0, time.monotonic(), FIRST_CLAIM
     while True:
         with acting_as_system("delivery"):
-            claim = claiming.claim(urgency=urgency, most=most)
+            claim = summaries.written(claiming.claim(urgency=urgency, most=most))
         if not claim.messages:
             return sent
         started = time.monotonic()

@@ -22,14 +22,11 @@ from notifications.models import Attempt, Notification, NotificationStatus, Outb
 from notifications.outbox import claiming
 from notifications.outbox.carrying import FEWEST_ATTEMPTS, GIVE_UP_AFTER, carry, pause
 from notifications.outbox.draining import channels, drain, sweep
-from organizations.models import Role
 from tests.factories import (
     NOON,
     ContactMethodFactory,
-    MembershipFactory,
     NotificationFactory,
     OrganizationFactory,
-    SiteFactory,
     UserFactory,
     as_system,
     fresh,
@@ -262,45 +259,6 @@ def test_without_a_mail_server_each_message_is_a_file(settings: Any, tmp_path: A
 
 
 class TestPeople:
-    def test_only_verified_addresses_of_current_active_members_with_the_role_count(self) -> None:
-        organization = OrganizationFactory()
-
-        def member(**fields: Any) -> Any:
-            user = fields.pop("user", None) or UserFactory()
-            MembershipFactory(organization=organization, user=user, **fields)
-            return user
-
-        good = ContactMethodFactory(user=member(role=Role.MANAGER))
-        ContactMethodFactory(user=member(role=Role.STAFF))
-        ContactMethodFactory(user=member(role=Role.OWNER, ended_at=NOON))
-        ContactMethodFactory(user=member(role=Role.OWNER, user=UserFactory(is_active=False)))
-        ContactMethodFactory(user=member(role=Role.OWNER), verified_at=None)
-        ContactMethodFactory(user=member(role=Role.OWNER), kind="sms", address="+15550100")
-        ContactMethodFactory(user=MembershipFactory().user)
-        with as_system():
-            found = people.addresses(
-                organization_id=organization.pk, site_id=None, roles=["manager", "owner"], kinds=["email"]
-            )
-            assert list(found) == [good]
-
-    def test_who_may_see_some_sites_only_is_told_of_these_only(self) -> None:
-        here, elsewhere = SiteFactory(), SiteFactory()
-        boss = MembershipFactory(organization=here.organization)
-        manager = MembershipFactory(organization=here.organization, role=Role.MANAGER, site_ids=[here.pk])
-        # Elsewhere they may see everything: another organization's membership is no reason here.
-        MembershipFactory(organization=elsewhere.organization, user=manager.user)
-        addresses = {member: ContactMethodFactory(user=member.user) for member in (boss, manager)}
-
-        def told(site_id: Any) -> set[Any]:
-            with as_system():
-                found = people.addresses(
-                    organization_id=here.organization_id, site_id=site_id, roles=["manager", "owner"], kinds=["email"]
-                )
-                return set(found)
-
-        assert told(here.pk) == set(addresses.values())
-        assert told(elsewhere.pk) == told(None) == {addresses[boss]}
-
     def test_the_sign_in_address_is_kept_once(self) -> None:
         user = UserFactory()
         with as_system():
