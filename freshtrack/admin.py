@@ -61,7 +61,7 @@ class ScheduledTaskForm(beat.PeriodicTaskForm):
 
 @admin.register(PeriodicTask)
 class ScheduledTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin):
-    """Beat's timetable. What settings name comes back at its next start; switching off holds."""
+    """Beat's timetable. What staff change here stays; what nobody changed follows new releases."""
 
     form = ScheduledTaskForm
     date_hierarchy = None

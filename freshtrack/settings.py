@@ -179,8 +179,9 @@ LIVE_SOCKETS_PER_USER = env.int("LIVE_SOCKETS_PER_USER", default=500)
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "global_keyprefix": f"{REDIS_PREFIX}:celery:",
-    # A task whose worker died is given to another after this time; the sweeps are there for what is urgent.
-    "visibility_timeout": 300,
+    # A job whose worker died is given to another after this time, longer than any job may take (1860 s:
+    # sensors.retire_partitions); the sweeps are there for what is urgent.
+    "visibility_timeout": 2000,
     "socket_timeout": 5,
     "socket_connect_timeout": 2,
 }
@@ -191,24 +192,46 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_PUBLISH_RETRY = False  # ringing must not hold up the one who rings; a sweep finds the row
 # Queues by urgency (notifications.models.Urgency), each with workers of its own in production: what wakes a person
 # never waits behind a digest. The sweeps that open alerts and tell of them are urgent, housekeeping is bulk.
+QUEUES = ("urgent", "default", "bulk")
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "notifications.sweep": {"queue": "urgent"},
     "alerts.sweep_due": {"queue": "urgent"},
     "alerts.sweep_silence": {"queue": "urgent"},
+    "alerts.end_overrides": {"queue": "default"},
+    "sensors.sweep_silent": {"queue": "default"},
+    "sensors.roll_up": {"queue": "default"},
     "sensors.retire_partitions": {"queue": "bulk"},
     "sensors.make_partitions": {"queue": "bulk"},
     "ingest.sweep_quarantine": {"queue": "bulk"},
     "organizations.purge": {"queue": "bulk"},
     "organizations.forget_answers": {"queue": "bulk"},
+    "organizations.forget_failures": {"queue": "bulk"},
+    # Whoever sends these says where: a bell is as urgent as its messages, a heartbeat is of one queue.
+    "notifications.drain": {"queue": "default"},
+    "organizations.heartbeat": {"queue": "default"},
 }
-CELERY_TASK_TIME_LIMIT = 120
+# At the soft limit a job is told to end, at the hard one its process is killed. Every one is below the broker's
+# visibility time-out, or a second worker would begin what the first is still at.
 CELERY_TASK_SOFT_TIME_LIMIT = 90
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_TASK_ANNOTATIONS = {
+    "organizations.heartbeat": {"soft_time_limit": 10, "time_limit": 20},
+    "notifications.sweep": {"soft_time_limit": 20, "time_limit": 30},
+    # As long as a provider needs to refuse a whole claim by time-outs: cut off earlier, messages would go twice.
+    "notifications.drain": {"soft_time_limit": 900, "time_limit": 960},
+}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+# Asked to stop, a worker finishes its jobs; what runs longer than this goes back to the queue (organizations/jobs.py).
+WORKER_GRACE_S = env.int("WORKER_GRACE_S", default=30)
+CELERY_BEAT_SCHEDULER = "organizations.scheduler:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
-CELERY_BEAT_SCHEDULE = {
+CELERY_RESULT_EXPIRES = None  # there are none; otherwise beat would ring every night to remove them
+# What beat rings for, until staff say otherwise: rows of the admin's "Scheduled tasks", laid by
+# `manage.py lay_schedules` (organizations/timetable.py). Not CELERY_BEAT_SCHEDULE, which would undo what staff
+# changed at every start of beat.
+TIMETABLE = {
     "deliver what was promised": {"task": "notifications.sweep", "schedule": timedelta(seconds=5)},
     "end overrides that expired": {"task": "alerts.end_overrides", "schedule": timedelta(seconds=10)},
     "tell of alerts that are due": {"task": "alerts.sweep_due", "schedule": timedelta(seconds=10)},
@@ -220,7 +243,26 @@ CELERY_BEAT_SCHEDULE = {
     "drop readings that nobody must keep": {"task": "sensors.retire_partitions", "schedule": timedelta(days=1)},
     "purge deleted organizations": {"task": "organizations.purge", "schedule": timedelta(minutes=5)},
     "forget old answers": {"task": "organizations.forget_answers", "schedule": timedelta(hours=1)},
-    "heartbeat": {"task": "organizations.heartbeat", "schedule": timedelta(seconds=10)},
+    "forget old failures": {"task": "organizations.forget_failures", "schedule": timedelta(hours=1)},
+    # Each queue's workers show that they are there; beat shows itself.
+    "heartbeat of urgent": {
+        "task": "organizations.heartbeat",
+        "schedule": timedelta(seconds=10),
+        "args": ["urgent"],
+        "queue": "urgent",
+    },
+    "heartbeat of default": {
+        "task": "organizations.heartbeat",
+        "schedule": timedelta(seconds=10),
+        "args": ["default"],
+        "queue": "default",
+    },
+    "heartbeat of bulk": {
+        "task": "organizations.heartbeat",
+        "schedule": timedelta(seconds=10),
+        "args": ["bulk"],
+        "queue": "bulk",
+    },
 }
 
 # --- people -----------------------------------------------------------------------------------------------------
@@ -230,6 +272,8 @@ FURNISHINGS = ["alerts.profiles.lay_default_rules"]
 OUTBOX = "notifications.letters.promise_letter"
 # What carries messages to each kind of address: modules with the names of notifications/channels/__init__.py.
 CHANNELS = {"email": "notifications.channels.email.sending"}
+# So many messages to one address within a minute; what comes beyond is put together (Note [Storms]).
+SUMMARY_AFTER = env.int("SUMMARY_AFTER", default=10)
 NEWCOMERS = ["notifications.people.keep_sign_in_address"]  # each with the user whose address was proved elsewhere
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=7)
 AUTH_USER_MODEL = "organizations.User"
@@ -264,6 +308,8 @@ ACCOUNT_SESSION_REMEMBER = True
 RATE_SIGN_IN = env.str("RATE_SIGN_IN", default="10/min")
 SIGN_IN_MISTAKES = env.int("SIGN_IN_MISTAKES", default=10)
 RATE_ACCOUNT_MAIL = env.str("RATE_ACCOUNT_MAIL", default="20/hour")
+# Pages of links in messages that one person opens, and wrong ones from one address.
+RATE_LINKS = env.str("RATE_LINKS", default="60/min")
 _number, _, _unit = RATE_ACCOUNT_MAIL.partition("/")
 _to_one_mailbox = f"{_number.strip()}/{_unit.strip()[:1]}/key"
 # What allauth counts itself; organizations/accounts/door.py has the rest.
@@ -404,6 +450,7 @@ REST_FRAMEWORK = {
         "inviting": env.str("RATE_INVITING", default="200/hour"),
         "look_up": env.str("RATE_LOOK_UP", default="30/min"),
         "preview": env.str("RATE_PREVIEW", default="60/min"),
+        "codes": env.str("RATE_CODES", default="30/hour"),
         "bad_credentials": env.str("RATE_BAD_CREDENTIALS", default="60/min"),
     },
     # The client's address is REMOTE_ADDR, which the server takes from a proxy where there is one (BEHIND_PROXY). A
@@ -463,6 +510,12 @@ if env.str("EMAIL_URL", default=""):
 else:
     EMAIL_BACKEND = "notifications.channels.email.mailbox.MailboxBackend"
 EMAIL_TIMEOUT = 10
+# The mail service behind that server, if it tells what became of messages (notifications/channels/email/services.py).
+EMAIL_PROVIDER = env.str("EMAIL_PROVIDER", default="")
+ANYMAIL = {
+    "WEBHOOK_SECRET": env.str("EMAIL_WEBHOOK_SECRET", default=""),
+    "MAILGUN_WEBHOOK_SIGNING_KEY": env.str("EMAIL_WEBHOOK_SIGNING_KEY", default=""),
+}
 MAILBOX = HOME / "mail"
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="FreshTrack <alerts@freshtrack.example>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
@@ -515,7 +568,10 @@ LOGGING = {
         "request_id": {"()": "freshtrack.requests.RequestIdFilter"},
         "secret_links": {"()": "freshtrack.requests.SecretLinksFilter"},
     },
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}},
+    "formatters": {
+        # [the request or job, the organization that is acted in]
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s %(organization)s] %(message)s"}
+    },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",

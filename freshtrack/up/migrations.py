@@ -26,6 +26,8 @@ def main() -> None:
     print(f"plan {len(plan)}", flush=True)
     if plan:
         call_command("migrate", interactive=False)
+    # Beat would lay them as well; here the log of a deployment shows what changed.
+    call_command("lay_schedules")
 
 
 if __name__ == "__main__":

@@ -413,7 +413,7 @@ class TestLateReadings:
 
 class TestTheTimetable:
     def test_beat_rings_for_what_is_due_and_for_overrides_that_expire(self) -> None:
-        rung = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+        rung = {entry["task"] for entry in settings.TIMETABLE.values()}
         assert {"alerts.sweep_due", "alerts.end_overrides"} <= rung & set(app.tasks)
 
     def test_an_override_that_expired_ends(self, place: Cooler) -> None:

@@ -354,7 +354,7 @@ class TestTheSweep:
         assert self.left(rows) == [6, 7, 8]
 
     def test_beat_rings_for_it(self, settings: Any) -> None:
-        rung = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+        rung = {entry["task"] for entry in settings.TIMETABLE.values()}
         assert "ingest.sweep_quarantine" in rung & set(app.tasks)
 
 

@@ -159,7 +159,7 @@ class TestWhen:
         assert left_of(saved) == before
 
     def test_beat_rings_for_it(self) -> None:
-        rung = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+        rung = {entry["task"] for entry in settings.TIMETABLE.values()}
         assert "organizations.purge" in rung & set(app.tasks)
 
 

@@ -160,7 +160,7 @@ class TestMonthsGo:
         assert where(sensor) == {NAME: 1}
 
     def test_beat_rings_for_it(self, settings: Any) -> None:
-        rung = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+        rung = {entry["task"] for entry in settings.TIMETABLE.values()}
         assert "sensors.retire_partitions" in rung & set(app.tasks)
 
 
