@@ -1,20 +1,30 @@
 """The doorbell: tasks carry the id of a committed row, see Note [Rows are the queue] in docs/house.md."""
 
 import os
+import signal
+import threading
+import time
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_postrun, task_prerun
+from celery.signals import before_task_publish, task_postrun, task_prerun, worker_shutting_down
+from django.conf import settings
 
 from freshtrack import requests
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "freshtrack.settings")
 
-app = Celery("freshtrack")
+app = Celery("freshtrack", task_cls="organizations.jobs:Job")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 _before: dict[str, str] = {}
+
+
+@before_task_publish.connect
+def _stamp(headers: dict[str, Any], **_: Any) -> None:
+    """When it was sent, for whoever asks how long the oldest waits."""
+    headers["sent_at"] = time.time()
 
 
 @task_prerun.connect
@@ -27,3 +37,18 @@ def _begin(task_id: str, **_: Any) -> None:
 @task_postrun.connect
 def _end(task_id: str, **_: Any) -> None:
     requests.go_back(_before.pop(task_id))
+    requests.belong_to(None)
+
+
+@worker_shutting_down.connect
+def _lose_patience(how: str, **_: Any) -> None:
+    """A worker that is told to stop finishes its jobs; what takes too long goes back to the queue before we are killed.
+
+    Celery's own `worker_soft_shutdown_timeout` sleeps through all of its time, even when the last job ends at once,
+    and acknowledges nothing meanwhile.
+    """
+    if how == "Warm":
+        # SIGQUIT is the cold shutdown: it cancels what runs and gives it back.
+        patience = threading.Timer(settings.WORKER_GRACE_S, os.kill, (os.getpid(), signal.SIGQUIT))
+        patience.daemon = True
+        patience.start()

@@ -1,15 +1,20 @@
-"""One id per request, in the answer's X-Request-Id, in every log line and in the change log."""
+"""One id per request or job, in the answer's X-Request-Id, in every log line and in the change log.
+
+Beside it stands the organization that is acted in, by its id: "-" where it is none, or many.
+"""
 
 import logging
 import random
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
 
 _current: ContextVar[str] = ContextVar("request_id", default="-")
+_organization: ContextVar[str] = ContextVar("organization", default="-")
 # A proxy's id is kept if it looks like one: it ends up in logs, so no spaces or line ends.
 _ACCEPTABLE = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 
@@ -32,6 +37,28 @@ def begin(proposed: str = "") -> str:
 def go_back(request_id: str) -> None:
     """Return to what was being done before `begin`."""
     _current.set(request_id)
+
+
+def current_organization() -> str:
+    """The id of the organization that is acted in, or "-"."""
+    return _organization.get()
+
+
+def belong_to(organization_id: object) -> None:
+    """From here on everything is about this organization; None: about no one of them."""
+    _organization.set(str(organization_id or "-"))
+
+
+@contextmanager
+def of(organization_id: object) -> Iterator[None]:
+    """What is logged within this belongs to the organization; None: to no one of them."""
+    before = _organization.get()
+    belong_to(organization_id)
+    try:
+        yield
+    finally:
+        # Not by a token: a generator may be closed in another context than it was begun in.
+        _organization.set(before)
 
 
 class RequestIdMiddleware:
@@ -65,15 +92,20 @@ class RequestIdMiddleware:
 
 
 class RequestIdFilter(logging.Filter):
-    """Gives each log record `request_id`."""
+    """Gives each log record `request_id` and `organization`."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = current_id()
+        record.request_id, record.organization = current_id(), current_organization()
         return True
 
 
 # Pages whose address ends in a secret from an e-mail: the proxy's log leaves it out as well (deploy/Caddyfile).
 _SECRET_LINK = re.compile(r"/(reset-password|verify-email|invitation|answer|unsubscribe)/[^\s?#\"']+")
+
+
+def without_secrets(text: str) -> str:
+    """The text with the ends of such addresses taken out."""
+    return _SECRET_LINK.sub(r"/\1/…", text)
 
 
 class SecretLinksFilter(logging.Filter):
@@ -82,5 +114,5 @@ class SecretLinksFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
         if _SECRET_LINK.search(message):
-            record.msg, record.args = _SECRET_LINK.sub(r"/\1/…", message), ()
+            record.msg, record.args = without_secrets(message), ()
         return True

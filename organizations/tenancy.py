@@ -35,6 +35,8 @@ SYSTEM_REASONS: Final = {
     "purge": "removes organizations that were deleted a month ago",
     "account mail": "a message about a person's own account belongs to no organization",
     "delivery": "the outbox is one queue for all",
+    "provider events": "a mail service tells of messages of many organizations",
+    "link in a message": "its signature tells the person and the organization",
     "sweep": "finds what is due, whoever it belongs to",
     "admin": "staff work on every organization",
     "seeding": "the demonstration makes its own organizations",
@@ -108,7 +110,9 @@ def _scope(
     sites: Collection[UUID] | None,
 ) -> Iterator[None]:
     values = _values(role, organization=organization, by=by, origin=origin or Origin(), sites=sites)
-    with transaction.atomic(durable=True):
+    # What follows the commit is logged under the organization too.
+    whose = organization.pk if organization else requests.current_organization()
+    with requests.of(whose), transaction.atomic(durable=True):
         with connection.cursor() as cursor:
             cursor.execute(_SET, list(values.values()))
         yield

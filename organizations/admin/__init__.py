@@ -1,5 +1,5 @@
-"""Customers, people, memberships, keys, legal holds and the change log for staff."""
+"""Customers, people, memberships, keys, legal holds, the change log and failed jobs for staff."""
 
-from organizations.admin import credentials, customers, holds, record
+from organizations.admin import credentials, customers, holds, jobs, record
 
-__all__ = ["credentials", "customers", "holds", "record"]
+__all__ = ["credentials", "customers", "holds", "jobs", "record"]

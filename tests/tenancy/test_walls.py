@@ -52,6 +52,7 @@ NOT_OWNED = {
     "organizations.AccessToken": "belongs to a person; no organization sees it",
     "organizations.ExternalIdentity": "belongs to a person; no organization sees it",
     "organizations.Beat": "signs of life of our own processes",
+    "organizations.FailedJob": "errors of our own processes; staff see them",
     "organizations.User_groups": "what our staff may do in the admin",
     "organizations.User_user_permissions": "what our staff may do in the admin",
     "notifications.ContactMethod": "belongs to a person; its own policy shows members' only",
