@@ -68,7 +68,7 @@ class Supervisor:
         while not schedule.done("migrate", "web app") and self.stop_asked_at is None:
             self._step(schedule)
         started = time.monotonic()
-        for service in (services.web(self.installation.port), services.worker(), services.beat()):
+        for service in (services.web(self.installation.port), *services.workers(), services.beat()):
             self._start_service(service, environment)
         while not schedule.done() and self.stop_asked_at is None:
             self._step(schedule)

@@ -13,8 +13,9 @@ from pathlib import Path
 from freshtrack.embedded import processes
 from freshtrack.up import guard
 
-# How long a process may take to finish what it is doing: the longest is a worker in the middle of an e-mail.
-GRACE_SECONDS = 20.0
+# How long a process may take to finish what it is doing: a worker gives up what takes longer than 30 s by itself
+# (WORKER_GRACE_S).
+GRACE_SECONDS = 35.0
 ASK_AGAIN_SECONDS = 3.0
 
 

@@ -33,17 +33,29 @@ def web(port: int) -> Service:
     )
 
 
-def worker() -> Service:
+QUEUES = ("urgent", "default", "bulk")
+
+
+def worker(*queues: str, log: str = "worker", name: str = "The worker", concurrency: int = 2) -> Service:
+    """A worker of these queues; without any, of all three."""
     # Alone on its broker: nobody to synchronise with, and each of the two costs seconds at the start.
     alone = ("--without-mingle", "--without-gossip")
     return Service(
-        name="The worker",
-        log="worker",
+        name=name,
+        log=log,
         command=(
-            *(sys.executable, "-m", "celery", "-A", "freshtrack", "worker"),
-            *("--loglevel", "INFO", "--concurrency", "2", "--queues", "urgent,default,bulk", *alone),
+            *(sys.executable, "-m", "celery", "-A", "freshtrack", "worker", "--hostname", f"{log}@%h"),
+            *("--loglevel", "INFO", "--concurrency", str(concurrency), "--queues", ",".join(queues or QUEUES), *alone),
         ),
         ready_words=" ready.",
+    )
+
+
+def workers() -> tuple[Service, ...]:
+    """Two are enough on a developer's machine: what wakes a person waits for nothing else."""
+    return (
+        worker("urgent", log="worker-urgent", name="The urgent worker", concurrency=1),
+        worker("default", "bulk"),
     )
 
 
