@@ -19,7 +19,8 @@ from django.utils import timezone
 from unfold.dataclasses import SearchResult
 
 from alerts.models import Alert, Severity
-from freshtrack.health import HEARTBEAT_GRACE
+from freshtrack.health import HEARTBEAT_GRACE, signs_of_life
+from freshtrack.queues.views import may_see as may_see_queues
 from notifications.models import Notification, NotificationStatus
 from organizations.models import Beat, Organization, User
 from organizations.staff_columns import label, names_of
@@ -77,6 +78,7 @@ _MENU: Final[tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...]] = (
     (
         "Running",
         (
+            ("Failed jobs", "error", "organizations_failedjob"),
             ("Scheduled tasks", "schedule", "django_celery_beat_periodictask"),
             ("Staff groups", "admin_panel_settings", "auth_group"),
         ),
@@ -90,9 +92,15 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     groups = [{"items": [overview]}]
     for title, items in _MENU:
         groups.append({"title": title, "separator": True, "items": [_item(*item) for item in items]})  # type: ignore[dict-item]
+    queues = {"title": "Queues", "icon": "stacks", "link": reverse("staff-queues")}
+    groups[-1]["items"].insert(0, {**queues, "permission": _may_see_queues})  # type: ignore[dict-item]
     months = {"title": "Months of readings", "icon": "calendar_month", "link": reverse("staff-months")}
     groups[-1]["items"].append({**months, "permission": _may_see_months})  # type: ignore[dict-item]
     return groups
+
+
+def _may_see_queues(request: HttpRequest) -> bool:
+    return may_see_queues(request.user)
 
 
 def _may_see_months(request: HttpRequest) -> bool:
@@ -226,18 +234,19 @@ def first_id_at(moment: datetime) -> UUID:
 
 
 def _workers(now: datetime) -> Figure:
-    beat = Beat.objects.filter(name="worker").first()
-    link = _list("django_celery_beat_periodictask")
-    if beat is None:
-        return Figure("Background work", "never ran", "no heartbeat yet", link, "danger")
-    fresh = now - beat.at < HEARTBEAT_GRACE
-    return Figure(
-        "Background work",
-        "running" if fresh else "stopped",
-        f"last heartbeat {beat.at:%Y-%m-%d %H:%M:%S} UTC",
-        link,
-        "success" if fresh else "danger",
-    )
+    """Beat, and the workers of each queue."""
+    signs = dict(Beat.objects.values_list("name", "at"))
+    silent = [
+        words.replace("workers_", "workers of ")
+        for words, name in signs_of_life().items()
+        if name not in signs or now - signs[name] >= HEARTBEAT_GRACE
+    ]
+    if not signs:
+        return Figure("Background work", "never ran", "no sign of life yet", reverse("staff-queues"), "danger")
+    last = f"last sign of life {max(signs.values()):%Y-%m-%d %H:%M:%S} UTC"
+    note = f"silent: {', '.join(silent)}" if silent else last
+    value = "running" if not silent else "in part" if len(silent) < len(signs_of_life()) else "stopped"
+    return Figure("Background work", value, note, reverse("staff-queues"), "danger" if silent else "success")
 
 
 def _months(now: datetime) -> Figure:

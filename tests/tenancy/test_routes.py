@@ -32,11 +32,16 @@ ELSEWHERE_IN_THE_API = {
     "me/": "the signed-in person, about themselves",
     "me/access-tokens/": "the signed-in person: their own",
     "me/access-tokens/{token}/": "the signed-in person: their own",
+    "me/contact-methods/": "the signed-in person: their own",
+    "me/contact-methods/{contact}/": "the signed-in person: their own",
+    "me/contact-methods/{contact}/send-code/": "the signed-in person: their own",
+    "me/contact-methods/{contact}/verify/": "the signed-in person: their own",
     "me/invitations/": "the signed-in person: what was sent to their verified addresses",
     "me/invitations/{invitation}/accept/": "the signed-in person with the verified address",
     "invitations/look-up/": "whoever has the link",
     "invitations/accept/": "the signed-in person with the link and the verified address",
     "orgs/": "the signed-in person: their own organizations, and founding one",
+    "staff/queues/": "staff: it names organizations by their ids",
 }
 
 
