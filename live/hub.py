@@ -132,6 +132,13 @@ class Room:
             if text is not None:
                 connection.offer(text, may_drop=may_drop)
 
+    def inbox(self, people: dict[str, dict[str, Any]]) -> None:
+        """What each person finds in the inbox, on that person's own screens only; by id."""
+        for connection in self.connections:
+            own = people.get(str(connection.grant.user.pk))
+            if own is not None:
+                connection.offer(encode({"type": "inbox", **own}))
+
     def readings(self, batch: list[dict[str, Any]]) -> None:
         """Leading edge: at once if the room was quiet, else with the next flush."""
         if self.flush is None:
@@ -229,6 +236,8 @@ class Hub:
             for event in message["events"]:
                 if event["type"] == "readings":
                     room.readings(event["batch"])
+                elif event["type"] == "inbox":
+                    room.inbox(event["people"])
                 else:
                     room.tell(event)
 

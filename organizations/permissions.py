@@ -58,9 +58,11 @@ TABLE: Final[dict[str, Line]] = {
     "alerts.snooze": Line(Role.STAFF, "Keep an alert quiet for a while"),
     "alerts.assign": Line(Role.STAFF, "Make an alert somebody's"),
     "alerts.reopen": Line(Role.STAFF, "Say that a resolved alert isn't over"),
+    "alerts.reach": Line(Role.MANAGER, "See who would be told of an alert now, and how"),
     "mutes.view": Line(Role.VIEWER, "See mutes and maintenance windows"),
     "mutes.change": Line(Role.MANAGER, "Mute alerts and end mutes (restricted members: of their sites and units)"),
     "notifications.view": Line(Role.STAFF, "See who was told what, and whether it arrived"),
+    "notifications.resend": Line(Role.MANAGER, "Send again what failed (restricted members: of their sites)"),
 }
 
 # What a row of the change log is about -> the action that lets a member see it in `changes/`. What isn't here is for
