@@ -125,8 +125,12 @@ def temperature(celsius: float, *, scale: str = "c", difference: bool = False) -
 
 def local(alert: Alert, moment: datetime) -> str:
     """A moment by the clock of the alert's site. In words: a template would turn it back into the server's zone."""
-    zone = ZoneInfo(alert.site.timezone if alert.site else alert.organization.time_zone)
-    return f"{dateformat.format(moment.astimezone(zone), 'D j M Y, H:i')} ({zone.key})"
+    return clock(moment, zone=alert.site.timezone if alert.site else alert.organization.time_zone)
+
+
+def clock(moment: datetime, *, zone: str) -> str:
+    """A moment by the clock of a zone, which is named."""
+    return f"{dateformat.format(moment.astimezone(ZoneInfo(zone)), 'D j M Y, H:i')} ({zone})"
 
 
 def lasting(time: timedelta) -> str:
