@@ -14,7 +14,7 @@ from factory.django import DjangoModelFactory
 
 from alerts.models import Alert, AlertRule, Mute, RuleOverride
 from ingest.models import QuarantinedReading
-from notifications.models import ContactMethod, Notification
+from notifications.models import ContactMethod, InboxItem, Notification, NotificationPreference, Rest
 from organizations import secrets
 from organizations.models import AccessToken, ApiKey, Invitation, LegalHold, Membership, Organization, Role, User
 from organizations.tenancy import SYSTEM_ROLE, acting_as_system
@@ -250,6 +250,37 @@ class NotificationFactory(Rows):
     html = "<p>It is.</p>"
     dedupe_key = factory.Sequence(lambda n: f"test:{n}")
     next_attempt_at = NOON
+
+
+class InboxItemFactory(Rows):
+    class Meta:
+        model = InboxItem
+
+    organization = factory.SubFactory(OrganizationFactory)
+    user = factory.SubFactory(UserFactory)
+    event = "alert.opened"
+    severity = "warning"
+    subject = "Cooler 1 is too warm"
+    text = "Cooler 1 is too warm."
+    dedupe_key = factory.Sequence(lambda n: f"test:{n}")
+    created_at = NOON
+
+
+class PreferenceFactory(Rows):
+    class Meta:
+        model = NotificationPreference
+
+    organization = factory.SubFactory(OrganizationFactory)
+    user = factory.SubFactory(UserFactory)
+    severity = "warning"
+    channels = factory.LazyFunction(lambda: ["email"])
+
+
+class RestFactory(Rows):
+    class Meta:
+        model = Rest
+
+    user = factory.SubFactory(UserFactory)
 
 
 class QuarantinedReadingFactory(Rows):
