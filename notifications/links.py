@@ -1,10 +1,10 @@
 """Links in messages that act for a person who isn't signed in: what they say is signed, and good for a while.
 
-Note [Links in messages]. Such a link is a secret, so it stands in no row: words are written with ANSWER_LINK in its place,
-and the channel puts the person's own link there as it sends them. Whoever reads the message in the app, in the admin or
-in the database finds nothing to act with. Opening one changes nothing, since mail servers open links to look for
-malware: a page shows what it is about, and only its button (a POST) acts. The signature is all that is believed; no
-cookie counts, so there is nothing that another site could make a browser send along. Logs leave out what follows
+Note [Links in messages]. Such a link is a secret, so it stands in no row: words are written with ANSWER_LINK in its
+place, and the channel puts the person's own link there as it sends them. Whoever reads the message in the app, in the
+admin or in the database finds nothing to act with. Opening one changes nothing, since mail servers open links to look
+for malware: a page shows what it is about, and only its button (a POST) acts. The signature is all that is believed;
+no cookie counts, so there is nothing that another site could make a browser send along. Logs leave out what follows
 /answer/ and /unsubscribe/ (freshtrack/requests.py, deploy/Caddyfile).
 """
 

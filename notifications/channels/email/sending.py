@@ -5,13 +5,16 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from email.utils import parseaddr
 from typing import Any, Final
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 
+from notifications import links
 from notifications.channels import NotNow, Parcel, Refused, Send, Sent
+from notifications.channels.email import services, unsubscribing
 
 PROVIDER: Final = "smtp"
 # Mail servers commonly accept ten connections of one client; two processes share them.
@@ -52,39 +55,50 @@ def message_id(parcel: Parcel) -> str:
 
 def _send(parcel: Parcel, connection: Any) -> Sent:
     """Raises Refused if the server will never take it, NotNow, OSError or SMTPException for what may pass."""
-    known = message_id(parcel)
+    known, at = message_id(parcel), datetime.now(UTC)
     message = EmailMultiAlternatives(
         subject=" ".join(parcel.subject.split()),  # a line end in a name must not become a header
-        body=parcel.text,
+        body=links.with_answer(parcel.text, about=parcel.about, user_id=parcel.user_id, at=at),
         to=[parcel.to],
         headers={
             "Message-ID": known,
             "Auto-Submitted": "auto-generated",
             "X-Entity-Ref-ID": str(parcel.id),
+            **unsubscribing.headers(parcel, at=at),
+            **services.headers(parcel.id),
             **{str(name): " ".join(str(value).split()) for name, value in parcel.extra.get("headers", {}).items()},
         },
         connection=connection,
     )
     if parcel.html:
-        message.attach_alternative(parcel.html, "text/html")
-    # One that is open already stays so: Django closes what send_messages opened itself.
-    if getattr(connection, "connection", None) is None:
-        connection.open()
+        html = links.with_answer(parcel.html, about=parcel.about, user_id=parcel.user_id, at=at)
+        message.attach_alternative(html, "text/html")
     try:
+        # One that is open already stays so: Django closes what send_messages opened itself.
+        if getattr(connection, "connection", None) is None:
+            connection.open()
         message.send()
     except smtplib.SMTPRecipientsRefused as error:
         code, reason = next(iter(error.recipients.values()))
         raise _judged(code, reason) from error
-    except smtplib.SMTPResponseException as error:
+    except smtplib.SMTPDataError as error:
         raise _judged(error.smtp_code, error.smtp_error) from error
+    except smtplib.SMTPResponseException as error:
+        # What it has against us (no credentials, an unknown sender, a blocked network) is no fault of this message:
+        # somebody mends it, and whoever is owed an alarm gets it late rather than never.
+        raise NotNow(_words(error.smtp_code, error.smtp_error), code=str(error.smtp_code)) from error
     return Sent(known, "250" if PROVIDER == "smtp" else "")
 
 
 def _judged(code: int, reason: bytes | str) -> Exception:
-    words = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+    words = _words(code, reason)
     if 500 <= code < 600 and code not in _TEMPORARY_AFTER_ALL:
-        return Refused(f"{code} {words}", code=str(code), bad_address=words.startswith(_BAD_ADDRESS))
-    return NotNow(f"{code} {words}", code=str(code))
+        return Refused(words, code=str(code), bad_address=words.removeprefix(f"{code} ").startswith(_BAD_ADDRESS))
+    return NotNow(words, code=str(code))
+
+
+def _words(code: int, reason: bytes | str) -> str:
+    return f"{code} {reason.decode(errors='replace') if isinstance(reason, bytes) else reason}"
 
 
 def _hang_up(connection: Any) -> None:
