@@ -16,6 +16,7 @@ class FrameConfig(AppConfig):
         register(checks.public_url_is_https, Tags.security, deploy=True)
         register(checks.rates_are_rates, Tags.security)
         register(checks.openid_providers_are_complete, Tags.security)
+        register(checks.mail_service_can_tell, Tags.security)
         register(checks.identity_providers_can_be_asked, Tags.security)
 
 

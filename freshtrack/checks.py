@@ -72,7 +72,7 @@ def rates_are_rates(**kwargs: Any) -> list[CheckMessage]:
             hint="Write a number and sec, min, hour or day, for example 10/min.",
             id="freshtrack.E004",
         )
-        for name in ("RATE_SIGN_IN", "RATE_ACCOUNT_MAIL")
+        for name in ("RATE_SIGN_IN", "RATE_ACCOUNT_MAIL", "RATE_LINKS")
         if not re.fullmatch(r"\s*[1-9]\d*\s*/\s*[smhd][a-z]*\s*", getattr(settings, name))
     ]
 
@@ -94,3 +94,30 @@ def openid_providers_are_complete(**kwargs: Any) -> list[CheckMessage]:
     ]
     hint = 'OPENID_PROVIDERS is a list like [{"id": "acme", "issuer": "https://login.acme.example", "client_id": "…"}].'
     return [Error(f"OPENID_PROVIDERS: {problem}", hint=hint, id="freshtrack.E005") for problem in problems]
+
+
+# A test compares them with notifications/channels/email/services.py.
+MAIL_SERVICES = ("brevo", "mailgun", "postmark", "sparkpost")
+
+
+def mail_service_can_tell(**kwargs: Any) -> list[CheckMessage]:
+    """A mistake here would be noticed by nobody: bounces just wouldn't come."""
+    if not settings.EMAIL_PROVIDER:
+        return []
+    secret, key = settings.ANYMAIL["WEBHOOK_SECRET"], settings.ANYMAIL["MAILGUN_WEBHOOK_SIGNING_KEY"]
+    problems = [
+        what
+        for what, wrong in (
+            (f"EMAIL_PROVIDER is none of {', '.join(MAIL_SERVICES)}.", settings.EMAIL_PROVIDER not in MAIL_SERVICES),
+            ("EMAIL_WEBHOOK_SECRET isn't user:password with 16 characters at least.", not _is_pair(secret)),
+            ("Mailgun needs EMAIL_WEBHOOK_SIGNING_KEY.", settings.EMAIL_PROVIDER == "mailgun" and not key),
+        )
+        if wrong
+    ]
+    hint = "docs/operations.md says how a mail service is told where to post, and with which credentials."
+    return [Error(problem, hint=hint, id="freshtrack.E006") for problem in problems]
+
+
+def _is_pair(secret: str) -> bool:
+    user, _, password = secret.partition(":")
+    return bool(user) and len(password) >= 16

@@ -48,7 +48,10 @@ WITH ours AS (
   RETURNING notification_id, attempts
 )
 UPDATE notifications_notification n
-SET status = told.status, attempts = ours.attempts, last_error = told.error, provider_id = told.provider_id,
+-- The provider's webhook may be quicker than its yes was: what it said later counts.
+SET status = CASE WHEN told.status = 'sent' AND n.status IN ('delivered', 'dead') THEN n.status ELSE told.status END,
+  last_error = CASE WHEN told.status = 'sent' AND n.status = 'dead' THEN n.last_error ELSE told.error END,
+  attempts = ours.attempts, provider_id = told.provider_id,
   sent_at = CASE WHEN told.status = 'sent' THEN clock_timestamp() ELSE n.sent_at END
 FROM ours JOIN unnest(%(ids)s::uuid[], %(statuses)s::text[], %(errors)s::text[], %(provider_ids)s::text[])
   AS told (id, status, error, provider_id) ON told.id = ours.notification_id
