@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from notifications import outbox
-from notifications.models import ContactKind, Notification, Urgency
+from notifications.models import ContactKind, ContactMethod, Notification, Urgency
 from organizations.models import Organization, User
 
 
@@ -21,15 +21,18 @@ def promise_letter(
     html: str,
     dedupe_key: str,
     at: datetime,
+    contact: ContactMethod | None = None,
 ) -> None:
     """Promise words with a secret link: nobody reads them here, and they are wiped once sent. Inside a transaction.
 
-    Without organization it is a message about the person's own account, which only staff see the trace of.
+    Without organization it is a message about the person's own account, which only staff see the trace of. With
+    `contact` its owner sees there if nothing arrives.
     """
     row = Notification.objects.create(
         organization=organization,
         user=user,
-        channel=ContactKind.EMAIL,
+        contact=contact,
+        channel=contact.kind if contact else ContactKind.EMAIL,
         to=to,
         event=event,
         about=about,

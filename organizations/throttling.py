@@ -70,6 +70,12 @@ class Previewing(_Named):
     scope = "preview"
 
 
+class SendingCodes(_Named):
+    """RATE_CODES messages with codes for new contact methods."""
+
+    scope = "codes"
+
+
 def bad_credentials(address: str) -> int:
     """Count a wrong bearer from this address. Returns 0, or beyond RATE_BAD_CREDENTIALS the seconds to wait.
 
