@@ -49,8 +49,11 @@ class Message:
 
 
 def inline_styles(html: str) -> str:
-    """The page with its style sheet moved into style attributes, which is all that e-mail programs read."""
-    return css_inline.inline(html)
+    """The page with its style sheet moved into style attributes, which is all that some e-mail programs read.
+
+    What depends on the reader (dark, narrow) can't move and stays for those that understand it.
+    """
+    return css_inline.inline(html, keep_at_rules=True)
 
 
 def promise(message: Message, *, dedupe_key: str, at: datetime) -> Notification | None:
