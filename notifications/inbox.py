@@ -34,7 +34,7 @@ SELECT person.id, (
         AND home.deleted_at IS NULL
         AND (member.site_ids IS NULL OR item.site_id IS NULL OR item.site_id = ANY (member.site_ids))))
     LIMIT %s
-  ) AS some)
+  ) AS found)
 FROM unnest(%s::uuid[]) AS person (id)
 """
 
