@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from alerts import lifecycle, telling, words
 from alerts.models import Alert
+from notifications.models import InboxItem
 from organizations.models import Membership, Role
 from sensors.models import Gateway, Site
 from tests.alerts.people import HOUR, MINUTE, Cooler, cooler, messages, sweep, told
@@ -21,6 +22,8 @@ from tests.factories import (
     ContactMethodFactory,
     GatewayFactory,
     MembershipFactory,
+    PreferenceFactory,
+    RestFactory,
     RuleFactory,
     SensorFactory,
     SiteFactory,
@@ -28,6 +31,7 @@ from tests.factories import (
     as_system,
     fresh,
 )
+from tests.notifications.told import items
 
 pytestmark = pytest.mark.django_db
 
@@ -377,3 +381,76 @@ def test_who_is_told_again_reads_that_it_still_is(place: Cooler) -> None:
     (_, again) = messages()
     assert again.subject.startswith("Still open, CRITICAL: Walk-in cooler is above 5.0 °C")
     assert "nobody has acknowledged it yet" in again.text
+
+
+class TestEachByTheOwnWay:
+    def test_temperatures_are_in_the_readers_scale(self, place: Cooler) -> None:
+        american = MembershipFactory(organization=place.unit.organization, user__temperature_unit="f")
+        ContactMethodFactory(user=american.user)
+        place.opens()
+        place.clears(NOON + HOUR)
+        opened, over = messages(user=american.user)
+        assert opened.subject == f"CRITICAL: Walk-in cooler is above 41.0 °F (46.4 °F), {place.site.name}"
+        for text in (opened.text, opened.html, over.text, over.html):
+            assert "°C" not in text
+        assert "49.1 °F" in over.text, "9.5 °C, the worst"
+        assert "°F" not in messages(user__name="Olga Owner")[0].text
+        (item, _) = items(user=american.user)
+        assert item.text == f"CRITICAL: Walk-in cooler is above 41.0 °F (46.4 °F), {place.site.name}."
+
+    def test_a_rate_is_a_difference_and_has_no_32(self, place: Cooler) -> None:
+        alert = place.opens(rule=rule_of(place, condition="rate_above", threshold=5.0))
+        assert words.sentence(alert, scale="f") == "Walk-in cooler rises faster than 9.0 °F per hour (14.4 °F per hour)"
+
+    def test_who_reads_it_in_the_app_only_reads_there_that_it_is_over(self, place: Cooler) -> None:
+        PreferenceFactory(organization=place.unit.organization, user=place.owner.user, severity="critical", channels=[])
+        alert = place.opens()
+        place.clears(NOON + HOUR)
+        assert messages() == []
+        found = items(user=place.owner.user)
+        assert [(item.event, item.about) for item in found] == [
+            ("alert.opened", f"alert:{alert.pk}"),
+            ("alert.resolved", f"alert:{alert.pk}"),
+        ]
+        assert found[0].path == f"/o/{place.unit.organization.slug}/alerts/{alert.pk}"
+        with as_system():
+            assert telling.told_of([alert.pk]) == {alert.pk}
+
+    def test_who_was_told_before_there_was_an_inbox_is_told_that_it_is_over(self, place: Cooler) -> None:
+        place.opens()
+        with as_system():
+            InboxItem.objects.all().delete()
+        place.clears(NOON + HOUR)
+        assert [event for event, _ in told()] == ["alert.opened", "alert.resolved"]
+
+    def test_at_night_a_warning_waits_for_the_morning_and_its_end_with_it(self) -> None:
+        place = cooler(severity="warning")
+        RestFactory(user=place.owner.user, quiet_from=time(11, 0), quiet_to=time(15, 0))
+        place.opens()
+        place.clears(NOON + HOUR)
+        (whole,) = messages(event="summary")
+        assert whole.next_attempt_at == NOON + 3 * HOUR
+        assert [row.event for row in messages(summary=whole)] == ["alert.opened", "alert.resolved"]
+
+    def test_what_was_critical_is_over_at_night_as_well(self, place: Cooler) -> None:
+        """Whoever was woken by it may sleep again."""
+        RestFactory(user=place.owner.user, quiet_from=time(11, 0), quiet_to=time(15, 0))
+        place.opens()
+        place.clears(NOON + HOUR)
+        assert [(row.event, row.next_attempt_at) for row in messages()] == [
+            ("alert.opened", NOON),
+            ("alert.resolved", NOON + HOUR),
+        ]
+
+    def test_told_to_forty_it_costs_as_much_as_to_one(self, place: Cooler) -> None:
+        def cost(at: Any) -> int:
+            with CaptureQueriesContext(connection) as queries:
+                place.opens(at)
+            return len(queries)
+
+        one = cost(NOON)
+        for _ in range(39):
+            ContactMethodFactory(user=MembershipFactory(organization=place.unit.organization).user)
+        place.clears(NOON + HOUR)
+        assert cost(NOON + 3 * HOUR) <= one + 2
+        assert len(messages(event="alert.opened", created_at=NOON + 3 * HOUR)) == 40
