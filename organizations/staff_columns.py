@@ -37,6 +37,8 @@ TONES: Final[Mapping[str, str]] = {
     "delivered": "success",
     "failed": "warning",
     "dead": "danger",
+    "refused": "danger",
+    "lost": "warning",
     "usable": "success",
     "pending": "info",
     "accepted": "success",

@@ -26,8 +26,17 @@ from django_celery_beat.models import (
 )
 
 from alerts.models import AlertEvent
+from notifications.models import (
+    Attempt,
+    Digest,
+    InboxItem,
+    NotificationPreference,
+    OutboxEntry,
+    ProviderEvent,
+    Rest,
+)
 from organizations import secrets
-from organizations.models import ExternalIdentity, FormerSlug, LegalHold, Organization, SecurityEvent, User
+from organizations.models import ExternalIdentity, FailedJob, FormerSlug, LegalHold, Organization, SecurityEvent, User
 from organizations.staff import Hidden
 from sensors.models import Gateway, Reading, Sensor
 from tests.factories import (
@@ -105,6 +114,7 @@ class Customer:
         self.key_secret = key_of(self.organization)
         self.token_secret = token_of(self.person)
         with as_system():
+            self._told()
             SecurityEvent.objects.create(organization=self.organization, kind="invitation_reused", user=self.person)
             LegalHold.objects.create(organization=self.organization, reason="A recall", placed_by=self.person)
             FormerSlug.objects.create(organization=self.organization, slug=f"old-{self.organization.slug}")
@@ -123,6 +133,50 @@ class Customer:
                 for minute in range(60)
             )
             EmailAddress.objects.create(user=self.person, email=self.person.email, verified=True, primary=True)
+
+    def _told(self) -> None:
+        """What became of messages, what people wish, and what failed."""
+        notification, person, organization = self.notification, self.person, self.organization
+        OutboxEntry.objects.get_or_create(
+            notification=notification, defaults={"organization": organization, "urgency": 0, "due_at": NOON}
+        )
+        Attempt.objects.create(
+            notification=notification,
+            organization=organization,
+            number=1,
+            at=NOON,
+            duration_ms=1200,
+            channel="email",
+            provider="smtp",
+            outcome="refused",
+            code="550",
+            detail="no such user",
+        )
+        ProviderEvent.objects.create(
+            provider="smtp",
+            event_id=str(notification.pk),
+            kind="bounced",
+            recipient=notification.to,
+            notification=notification,
+        )
+        InboxItem.objects.create(
+            organization=organization, user=person, event="alert.opened", subject="Too warm", dedupe_key=str(person.pk)
+        )
+        Digest.objects.create(
+            organization=organization, user=person, period="weekly", at="07:00", weekday=4, next_at=NOON
+        )
+        NotificationPreference.objects.create(organization=organization, user=person, severity="info", channels=[])
+        Rest.objects.create(user=person, quiet_from="22:00", quiet_to="06:00")
+        FailedJob.objects.create(
+            task="organizations.purge",
+            task_id=str(person.pk),
+            queue="bulk",
+            organization_id=organization.pk,
+            args=[1],
+            kwargs={"reason": "none"},
+            error="ValueError: it can't be",
+            traceback="Traceback (most recent call last)",
+        )
 
 
 @pytest.fixture

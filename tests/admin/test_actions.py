@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from alerts.models import Alert
@@ -16,7 +18,7 @@ from ingest.authentication import KeyCache
 from notifications.models import Notification, NotificationStatus
 from organizations import secrets
 from organizations.authentication import BadBearer, person_of
-from organizations.models import AccessToken, ApiKey, Change, User
+from organizations.models import AccessToken, ApiKey, User
 from sensors.models import SensorStatus
 from tests.admin.conftest import Customer, page, text_of
 from tests.factories import MembershipFactory, NotificationFactory, SiteFactory, as_system, fresh
@@ -36,9 +38,26 @@ def test_a_dead_message_is_promised_once_more(do: Do, staff: User, customer: Cus
     row = fresh(customer.notification)
     assert (row.status, row.attempts) == (NotificationStatus.PROMISED, 0)
     assert timezone.now() - row.next_attempt_at < timedelta(minutes=1)
-    with as_system():
-        change = Change.objects.filter(entity="notification").latest("id")
-    assert (change.actor_id, change.via) == (staff.pk, "admin")
+    did = LogEntry.objects.get(object_id=str(customer.notification.pk))
+    assert (did.user, did.get_change_message()) == (staff, "Promised once more.")
+
+
+def test_many_are_promised_once_more_in_a_handful_of_statements(do: Do, customer: Customer) -> None:
+    counts = []
+    for number in (2, 6):
+        dead = [NotificationFactory(organization=customer.organization, status="dead") for _ in range(number)]
+        sent = [
+            NotificationFactory(organization=customer.organization, status="sent", sent_at=timezone.now())
+            for _ in range(number)
+        ]
+        with CaptureQueriesContext(connection) as queries:
+            said = text_of(do("send_again", *dead, *sent))
+        counts.append(sum("notifications_outboxentry" in query["sql"] for query in queries))
+        assert f"Promised once more: {number} notifications." in said
+        assert {fresh(row).status for row in dead} == {NotificationStatus.PROMISED}
+        assert {fresh(row).status for row in sent} == {NotificationStatus.SENT}
+    assert "Nor could 1 others be sent again." in said
+    assert counts[1] - counts[0] <= 3 * 4, "only those that are refused with a reason are asked for one by one"
 
 
 def test_a_message_that_was_sent_is_not_sent_again(do: Do, customer: Customer) -> None:

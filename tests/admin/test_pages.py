@@ -12,13 +12,24 @@ from django.test.utils import CaptureQueriesContext
 from djstripe.models import APIKey, WebhookEndpoint
 
 from alerts.models import Alert, AlertRule
-from notifications.models import ContactMethod, Notification
+from notifications.models import (
+    Attempt,
+    ContactMethod,
+    Digest,
+    InboxItem,
+    Notification,
+    NotificationPreference,
+    OutboxEntry,
+    ProviderEvent,
+    Rest,
+)
 from organizations import secrets
 from organizations.models import (
     AccessToken,
     ApiKey,
     Change,
     ExternalIdentity,
+    FailedJob,
     Invitation,
     LegalHold,
     Membership,
@@ -44,11 +55,14 @@ READ_ONLY = {"Alert", "Mute", "Notification", "ApiKey", "AccessToken", "Change",
         "Invitation",
         "SecurityEvent",
         "ExternalIdentity",
+        "FailedJob",
+        *("Attempt", "OutboxEntry", "ProviderEvent", "InboxItem", "Digest", "NotificationPreference", "Rest"),
     )
 }
 OURS = [
     *(Organization, User, Membership, ApiKey, AccessToken, Change, Site, Area, Unit, Gateway, Sensor),
     *(Alert, AlertRule, Notification, ContactMethod, Invitation, SecurityEvent, ExternalIdentity, LegalHold),
+    *(Attempt, OutboxEntry, ProviderEvent, InboxItem, Digest, NotificationPreference, Rest, FailedJob),
 ]
 
 
