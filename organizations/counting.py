@@ -72,21 +72,24 @@ def _count(sender: Any, task_id: str, state: str | None = None, **_: Any) -> Non
 
 
 def counts(*, at: float) -> list[Count]:
-    """The last full minute and the hour before this one, busiest first. Raises what Redis raises."""
-    now = int(at // 60)
+    """The last minute and the last hour, busiest first. Raises what Redis raises.
+
+    Counted by minutes of the clock: of the minute before this one as much as belongs to the last sixty seconds.
+    """
+    now, gone = int(at // 60), at % 60 / 60
     with client().pipeline(transaction=False) as pipeline:
-        for minute in range(now - 60, now):
+        for minute in range(now - 59, now + 1):
             pipeline.hgetall(_key(minute))
         minutes: Iterable[dict[str, str]] = pipeline.execute()
     found: dict[tuple[str, str], Count] = {}
     sums: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for place, fields in enumerate(minutes, start=now - 60):
+    for place, fields in enumerate(minutes, start=now - 59):
         for field, value in fields.items():
             queue, task, kind = field.rsplit("|", 2)
             count = found.setdefault((queue, task), Count(task, queue))
             sums[queue, task][kind] += int(value)
-            if kind == "n" and place == now - 1:
-                count.minute = int(value)
+            if kind == "n" and place >= now - 1:
+                count.minute += round(int(value) * (1 if place == now else 1 - gone))
     for key, count in found.items():
         count.hour, count.failed, count.seconds = sums[key]["n"], sums[key]["failed"], sums[key]["ms"] / 1000
     return sorted(found.values(), key=lambda count: (-count.hour, count.task, count.queue))

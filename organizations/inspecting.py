@@ -12,7 +12,6 @@ from celery.worker.control import inspect_command
 from organizations.jobs import HEADER
 
 REPORT: Final = "freshtrack_report"
-_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 @inspect_command(name=REPORT)
@@ -39,9 +38,9 @@ def report(state: Any, **_: Any) -> dict[str, Any]:
 
 
 def _memory(pid: int) -> int:
-    """What the process has for itself; what it shares with its parent is counted there."""
+    """Its share: what it has in common with others, such as its parent, is divided among them. 0 where none tells."""
     try:
-        _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text().split()
-    except (OSError, ValueError):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
         return 0
-    return (int(resident) - int(shared)) * _PAGE
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))

@@ -35,6 +35,7 @@ def of(overview: Overview) -> dict[str, Table]:
                 ]
                 for worker in overview["workers"]
             ],
+            none="Nobody answers." if overview["redis"] == "ok" else "Can't be asked while Redis is away.",
         ),
         "running": _table(
             ("Job", "Queue", "Running for", "Organization", "Worker"),
@@ -42,6 +43,7 @@ def of(overview: Overview) -> dict[str, Table]:
                 [job["task"], job["queue"], _seconds(job["running_s"]), job["organization"] or DASH, job["worker"]]
                 for job in overview["running"]
             ],
+            none="Nothing at this moment.",
         ),
         "tasks": _table(
             ("Task", "Queue", "Last minute", "Last hour", "Failed", "On average"),
@@ -56,6 +58,7 @@ def of(overview: Overview) -> dict[str, Table]:
                 ]
                 for task in overview["tasks"]
             ],
+            none="None in the last hour." if overview["redis"] == "ok" else "Can't be counted while Redis is away.",
         ),
         "messages": _table(
             ("Attempts that ended as", "Last minute", "Last hour"),
@@ -67,8 +70,8 @@ def of(overview: Overview) -> dict[str, Table]:
     }
 
 
-def _table(headers: tuple[str, ...], rows: list[list[Any]]) -> Table:
-    return {"headers": headers, "rows": rows}
+def _table(headers: tuple[str, ...], rows: list[list[Any]], *, none: str = "") -> Table:
+    return {"headers": headers, "rows": rows, "none": none}
 
 
 def _queue(queue: QueueFigures) -> list[Any]:
