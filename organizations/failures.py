@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError as KombuError
 
 from freshtrack.errors import DomainError
 from freshtrack.requests import without_secrets
-from organizations.jobs import HEADER
+from organizations.jobs import HEADER, organization_of
 from organizations.models import FailedJob, User
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def record(
             defaults={
                 "task": sender.name[:200],
                 "queue": _queue(sender)[:32],
-                "organization_id": _organization(kwargs.get(HEADER) or request.get(HEADER)),
+                "organization_id": _organization(organization_of(request, kwargs)),
                 "args": plain(list(args or ())),
                 "kwargs": plain(dict(kwargs)),
                 "error": _clean(f"{type(exception).__name__}: {exception}")[:1000],
@@ -75,7 +75,7 @@ def record(
         # Most likely what the job itself died of. The log has the traceback.
         logger.error("the failure of job %s (%s) couldn't be kept: %s", task_id, sender.name, error)
     finally:
-        if request.id is None:
+        if request.id is None and not connection.in_atomic_block:
             # The parent: it forks, and a child must not inherit its connection nor the threads of a pool.
             connection.close()
             if connection.settings_dict["OPTIONS"].get("pool"):

@@ -6,7 +6,7 @@ Most jobs are of many organizations: a bell, a sweep. They say whose a line is w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 from uuid import UUID
@@ -26,6 +26,11 @@ class OrganizationIsGone(Exception):
     """The job comes too late: its organization was deleted."""
 
 
+def organization_of(request: Any, kwargs: Mapping[str, Any]) -> Any:
+    """Whose job it is, as its arguments or its message say; None: nobody's in particular."""
+    return kwargs.get(HEADER) or (request.headers or {}).get(HEADER)
+
+
 class Job(DjangoTask):  # type: ignore[type-arg]  # Celery has no type arguments where it runs
     """Named in freshtrack/celery.py as the class of every task."""
 
@@ -33,7 +38,7 @@ class Job(DjangoTask):  # type: ignore[type-arg]  # Celery has no type arguments
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         """What it logs from here on carries its organization. Celery calls it, also before each retry."""
-        requests.belong_to(kwargs.get(HEADER) or self.request.get(HEADER))
+        requests.belong_to(organization_of(self.request, kwargs))
 
     def send_for(self, organization_id: UUID, *args: Any, **kwargs: Any) -> None:
         """Ring for a job of one organization. Raises what the broker raises: call it where a sweep catches up."""

@@ -20,6 +20,7 @@ from django.db import connection, models
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from freshtrack import requests
 from organizations import founding, holds
 from organizations.models import Change, LegalHold, Organization
 from organizations.tenancy import acting_as_system
@@ -48,13 +49,14 @@ def purge() -> int:
     until = time.monotonic() + RUN_S
     purged = 0
     for organization in due(at=timezone.now()):
-        try:
-            if not remove(organization=organization, until=until):
-                break
-        except (Held, NotDeleted) as reason:
-            logger.info("%s", reason)
-        else:
-            purged += 1
+        with requests.of(organization.pk):
+            try:
+                if not remove(organization=organization, until=until):
+                    break
+            except (Held, NotDeleted) as reason:
+                logger.info("%s", reason)
+            else:
+                purged += 1
     return purged
 
 

@@ -7,143 +7,355 @@ import queue
 import random
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import copy_context
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
+from django.db import DatabaseError, InterfaceError, OperationalError
+
+from freshtrack import requests
+from freshtrack.rounds import ask
 from notifications import addresses
 from notifications.channels import Channel, NotNow, Refused, Send
 from notifications.models import Outcome
 from notifications.outbox import claiming
 from notifications.outbox.claiming import LEASE, MOST_LOST, Claim, Claimed, Tried
-from organizations.tenancy import acting_as_system
+from organizations.tenancy import Origin, acting_as_system, opening_as_system
 
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY_S: Final = 5.0
 LONGEST_RETRY_S: Final = 900.0
 # A provider may be away for a night: whoever is owed an alarm gets it late rather than never.
-GIVE_UP_AFTER: Final = timedelta(hours=24)
+GIVE_UP_AFTER_S: Final = 24 * 3600.0
 FEWEST_ATTEMPTS: Final = 10
-SETTLE_AT_ONCE: Final = 500
+SETTLE_AT_ONCE: Final = 1000
 # Settled together, so that a thousand quick ones cost few transactions; a slow one waits no longer than this.
 GATHER_S: Final = 0.02
+LEASE_S: Final = LEASE.total_seconds()
+RENEW_S: Final = LEASE_S / 3
+# Begun so shortly before the lease ends it might be begun by the next one, too: the connection, a slow commit.
+MARGIN_S: Final = 5.0
+# What hasn't begun by then goes back, or the messages of a provider that hangs would hold up all the others.
+BEGIN_WITHIN_S: Final = 5.0
+# No provider thinks for so long: a channel that waits without a time-out mustn't hold its worker for ever.
+WAIT_S: Final = 120.0
+# The database is away, and the messages are sent: what became of them is worth waiting for. Below the task's limit.
+SETTLE_WITHIN_S: Final = 600.0
+SETTLE_AGAIN_S: Final = 0.25
+# Told to end in the middle: what is on the line may come back, for this long.
+LAST_WORDS_S: Final = 15.0
+# Whoever's sender vanished so often may be what kills it: it is sent alone.
+SUSPECT_AFTER: Final = 3
 
 
-def carry(claim: Claim, *, channels: Mapping[str, Channel]) -> int:
-    """Hand over all of a claim; returns how many were sent. Every message is settled or left to its lease.
+# None: a carrier has ended.
+_Outcomes = queue.SimpleQueue[Tried | None]
+
+
+class Carried(NamedTuple):
+    """How many were sent, and the channels of which some had to go back because none came through in time."""
+
+    sent: int
+    stuck: frozenset[str] = frozenset()
+
+
+def carry(claim: Claim, *, channels: Mapping[str, Channel], begin_within_s: float = BEGIN_WITHIN_S) -> Carried:
+    """Hand over all of a claim. Every message is settled, put back unsent, or left to its lease.
 
     Several threads a channel, none of which touches the database; this one settles and renews the lease.
     """
-    waiting: dict[str, queue.SimpleQueue[Claimed]] = defaultdict(queue.SimpleQueue)
-    outcomes: queue.SimpleQueue[Tried] = queue.SimpleQueue()
-    for message in claim.messages:
-        if message.lost and message.parcel.attempt > MOST_LOST:
-            outcomes.put(_given_up(message))
-        elif message.parcel.channel not in channels:
-            outcomes.put(_refused_here(message))
-        else:
-            waiting[message.parcel.channel].put(message)
-    threads = [
-        threading.Thread(target=_carrier, args=(channels[name], parcels, outcomes), name=f"carrier-{name}", daemon=True)
-        for name, parcels in waiting.items()
-        for _ in range(min(channels[name].AT_ONCE, parcels.qsize()))
-    ]
-    for thread in threads:
-        thread.start()
-    return _settle_as_they_come(claim, outcomes)
+    trip = _Trip(claim, begin_within_s)
+    sent, stuck = 0, set[str]()
+    for some in _in_turn(claim.messages):
+        got = trip.hand_over(some, channels)
+        sent += got.sent
+        stuck |= got.stuck
+    return Carried(sent, frozenset(stuck))
 
 
-def _settle_as_they_come(claim: Claim, outcomes: queue.SimpleQueue[Tried]) -> int:
-    left = {message.parcel.id for message in claim.messages}
-    sent, renewed = 0, time.monotonic()
-    while left:
-        some = _gather(outcomes, most=SETTLE_AT_ONCE, patience_s=LEASE.total_seconds() / 3)
-        with acting_as_system("delivery"):
-            if some:
-                claiming.settle(lease=claim.lease, tried=some)
-                _switch_off(some)
-            left -= {one.claimed.parcel.id for one in some}
-            if left and time.monotonic() - renewed > LEASE.total_seconds() / 3:
-                claiming.renew(lease=claim.lease, ids=left)
-                renewed = time.monotonic()
-        sent += sum(one.outcome == Outcome.SENT for one in some)
-    return sent
+def _in_turn(messages: Iterable[Claimed]) -> Iterator[list[Claimed]]:
+    """All at once; then alone, and in any order, those that may kill whoever sends them.
+
+    Otherwise such a message would take all that were claimed with it, again and again, until all were given up.
+    """
+    suspects: list[Claimed] = []
+    others: list[Claimed] = []
+    for message in messages:
+        (suspects if message.lost and message.parcel.attempt > SUSPECT_AFTER else others).append(message)
+    if others:
+        yield others
+    random.shuffle(suspects)
+    yield from ([message] for message in suspects)
 
 
-def _gather(outcomes: queue.SimpleQueue[Tried], *, most: int, patience_s: float) -> list[Tried]:
-    """What has come back: the first is waited for, those after it for a moment."""
-    some: list[Tried] = []
-    wait_s = patience_s
-    try:
-        while len(some) < most:
-            some.append(outcomes.get(timeout=wait_s))
-            wait_s = GATHER_S if outcomes.empty() else 0.0
-    except queue.Empty:
-        pass
-    return some
+class _Lane:
+    """The messages of one channel, and the threads that carry them."""
+
+    def __init__(self, channel: Channel, waiting: Sequence[Claimed], outcomes: _Outcomes) -> None:
+        self.waiting = deque(waiting)
+        self._channel, self._outcomes = channel, outcomes
+        self.carriers = self._alive = min(channel.AT_ONCE, len(waiting))
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+
+    def start(self, may_begin: Callable[[], bool]) -> None:
+        """They end when nothing waits, or nothing may be begun any more."""
+        for _ in range(self.carriers):
+            # What they log carries the id of our job.
+            run = copy_context().run
+            thread = threading.Thread(target=run, args=(self._carry, may_begin), name="carrier", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def is_busy(self) -> bool:
+        """Whether any of them is still at it."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def _carry(self, may_begin: Callable[[], bool]) -> None:
+        """One thread: a carrier of its own, message after message. Says so when it ends, whatever happens."""
+        held: Claimed | None = None
+        broke: BaseException | None = None
+        try:
+            with self._channel.carrier() as send:
+                while may_begin() and (held := self._next()) is not None:
+                    requests.belong_to(held.parcel.organization_id)
+                    self._outcomes.put(_tried(held, send, self._channel.PROVIDER))
+                    held = None
+        except BaseException as error:
+            logger.exception("a carrier of %s broke down", self._channel.PROVIDER)
+            broke = error
+        with self._lock:
+            self._alive -= 1
+            is_last = not self._alive
+        if broke is not None:
+            failed = [held] if held is not None else []
+            # Nobody is left who could carry the others.
+            while is_last and may_begin() and (message := self._next()) is not None:
+                failed.append(message)
+            for message in failed:
+                self._outcomes.put(_broken_down(message, broke, self._channel.PROVIDER))
+        self._outcomes.put(None)
+
+    def _next(self) -> Claimed | None:
+        try:
+            return self.waiting.popleft()
+        except IndexError:
+            return None
 
 
-def _carrier(channel: Channel, parcels: queue.SimpleQueue[Claimed], outcomes: queue.SimpleQueue[Tried]) -> None:
-    """One thread: a carrier of its own, message after message."""
-    with channel.carrier() as send:
+class _Trip:
+    """One claim on its way. Only the thread that made it touches the database."""
+
+    def __init__(self, claim: Claim, begin_within_s: float) -> None:
+        self._begin_within_s = begin_within_s
+        self._lease = claim.lease
+        self._left = {message.parcel.id for message in claim.messages}
+        self._renewed = claim.at
+        self._begin_before = 0.0
+        self._is_ours = True
+        # What has come back and isn't written down: whatever interrupts us, it isn't forgotten.
+        self._unsettled: list[Tried] = []
+
+    def hand_over(self, messages: Sequence[Claimed], channels: Mapping[str, Channel]) -> Carried:
+        """Those of the claim: returns when all are settled, put back, or left to their lease."""
+        began = time.monotonic()
+        self._begin_before = min(began + self._begin_within_s, self._renewed + LEASE_S - MARGIN_S)
+        outcomes: _Outcomes = queue.SimpleQueue()
+        lanes = self._lanes(messages, channels, outcomes)
+        running, arrived = 0, set[str]()
+        sent = 0
+        try:
+            for lane in lanes.values():
+                lane.start(self._may_begin)
+                running += lane.carriers
+            while running or not outcomes.empty():
+                running -= _gather(self._unsettled, outcomes, running=running, patience_s=RENEW_S)
+                some, self._unsettled = self._settle(self._unsettled), []
+                self._renew()
+                sent += sum(one.outcome == Outcome.SENT for one in some)
+                arrived.update(one.claimed.parcel.channel for one in some if one.outcome == Outcome.SENT)
+                if time.monotonic() - began > WAIT_S:
+                    logger.error("%s carriers don't come back: what they carry is left to its lease", running)
+                    break
+        except BaseException:
+            self._end_early(lanes, outcomes)
+            self._put_back(lanes)
+            raise
+        unsent = self._put_back(lanes)
+        return Carried(sent, frozenset(unsent - arrived))
+
+    def _lanes(
+        self, messages: Sequence[Claimed], channels: Mapping[str, Channel], outcomes: _Outcomes
+    ) -> dict[str, _Lane]:
+        waiting: dict[str, list[Claimed]] = defaultdict(list)
+        for message in messages:
+            if message.lost and message.parcel.attempt > MOST_LOST:
+                outcomes.put(_given_up(message))
+            elif message.parcel.channel not in channels:
+                outcomes.put(_refused_here(message))
+            else:
+                waiting[message.parcel.channel].append(message)
+        return {name: _Lane(channels[name], some, outcomes) for name, some in waiting.items()}
+
+    def _may_begin(self) -> bool:
+        return self._is_ours and time.monotonic() < self._begin_before
+
+    def _settle(self, some: Sequence[Tried]) -> Sequence[Tried]:
+        """Write down what became of them. While the database is away it is tried again: they are sent, after all."""
+        if not some:
+            return some
+        since = time.monotonic()
         while True:
             try:
-                message = parcels.get_nowait()
-            except queue.Empty:
-                return
-            outcomes.put(_tried(message, send, channel.PROVIDER))
+                with opening_as_system("delivery", origin=_ORIGIN) as steps:
+                    ask([*steps, claiming.settling(lease=self._lease, tried=some)])
+                break
+            except (OperationalError, InterfaceError) as error:
+                if time.monotonic() - since > SETTLE_WITHIN_S:
+                    raise
+                logger.warning("what became of %s messages can't be written down yet: %s", len(some), error)
+                time.sleep(SETTLE_AGAIN_S)
+            except DatabaseError:
+                if len(some) == 1:
+                    logger.exception("notification %s can't be settled", some[0].claimed.parcel.id)
+                    break
+                # One of them is at fault: it mustn't keep the others from being settled.
+                for one in some:
+                    self._settle([one])
+                return some
+        self._left.difference_update([one.claimed.parcel.id for one in some])
+        _switch_off(some)
+        return some
+
+    def _renew(self) -> None:
+        """Keep the lease on what is left. If it was lost, nothing more is begun."""
+        now = time.monotonic()
+        if not self._left or now - self._renewed < RENEW_S:
+            return
+        try:
+            with acting_as_system("delivery"):
+                kept = claiming.renew(lease=self._lease, ids=self._left)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("a lease can't be renewed: %s", error)
+            return
+        if kept < len(self._left):
+            logger.error("others claimed %s messages that were being sent", len(self._left) - kept)
+            self._is_ours = False
+        self._renewed = now
+
+    def _put_back(self, lanes: Mapping[str, _Lane]) -> set[str]:
+        """What nobody began is due again, at once; returns the channels."""
+        self._begin_before = 0.0
+        unsent = {message.parcel.id: name for name, lane in lanes.items() for message in list(lane.waiting)}
+        if unsent:
+            try:
+                with acting_as_system("delivery"):
+                    claiming.put_back(lease=self._lease, ids=unsent.keys())
+            except (OperationalError, InterfaceError) as error:
+                logger.warning("%s messages are left to their lease: %s", len(unsent), error)
+            self._left.difference_update(unsent)
+        return set(unsent.values())
+
+    def _end_early(self, lanes: Mapping[str, _Lane], outcomes: _Outcomes) -> None:
+        """Told to end, or the database went for good: begin nothing more, settle what still comes back in time."""
+        self._begin_before = 0.0
+        until = time.monotonic() + LAST_WORDS_S
+        while any(lane.is_busy() for lane in lanes.values()) and time.monotonic() < until:
+            _gather(self._unsettled, outcomes, running=1, patience_s=GATHER_S)
+        _gather(self._unsettled, outcomes, running=0, patience_s=0.0)
+        if self._unsettled:
+            try:
+                with acting_as_system("delivery"):
+                    claiming.settle(lease=self._lease, tried=self._unsettled)
+            except DatabaseError:
+                logger.exception("%s messages are left to their lease", len(self._unsettled))
+
+
+_ORIGIN: Final = Origin(via="delivery")
+
+
+def _gather(into: list[Tried], outcomes: _Outcomes, *, running: int, patience_s: float) -> int:
+    """Add what has come back: the first is waited for, those after it for a moment. Returns how many carriers ended."""
+    ended = 0
+    wait_s = patience_s if running else 0.0
+    try:
+        while len(into) < SETTLE_AT_ONCE:
+            one = outcomes.get(timeout=wait_s) if wait_s else outcomes.get_nowait()
+            if one is None:
+                ended += 1
+            else:
+                into.append(one)
+            wait_s = GATHER_S if ended < running and outcomes.empty() else 0.0
+    except queue.Empty:
+        pass
+    return ended
 
 
 def _tried(message: Claimed, send: Send, provider: str) -> Tried:
-    at, began = datetime.now(UTC), time.monotonic()
-
-    def told(outcome: Outcome, **more: Any) -> Tried:
-        return Tried(message, outcome, at, int((time.monotonic() - began) * 1000), provider, **more)
-
+    began = time.monotonic()
     try:
         answer = send(message.parcel)
+        took_ms = int((time.monotonic() - began) * 1000)
+        return Tried(message, Outcome.SENT, began, took_ms, provider, answer.provider_id, answer.code)
     except Refused as refusal:
         logger.warning("notification %s was refused", message.parcel.id)
-        return told(Outcome.REFUSED, code=refusal.code, error=str(refusal)[:2000], bad_address=refusal.bad_address)
+        code, words, wait_s, is_bad = refusal.code, str(refusal), None, refusal.bad_address
+        outcome = Outcome.REFUSED
     except Exception as error:
-        code, asked = (error.code, error.retry_after_s) if isinstance(error, NotNow) else ("", None)
+        code, asked_s = (error.code, error.retry_after_s) if isinstance(error, NotNow) else ("", None)
         words = str(error) if isinstance(error, NotNow) else f"{type(error).__name__}: {error}"
-        wait = pause(message, asked_s=asked)
-        level = logging.ERROR if wait is None else logging.WARNING
+        outcome, wait_s, is_bad = Outcome.FAILED, pause(message, asked_s=asked_s), False
+        level = logging.ERROR if wait_s is None else logging.WARNING
         key, attempt = message.parcel.id, message.parcel.attempt
         logger.log(level, "notification %s failed, attempt %s: %s", key, attempt, code or type(error).__name__)
-        return told(Outcome.FAILED, code=code, error=words[:2000], wait=wait)
-    return told(Outcome.SENT, provider_id=answer.provider_id, code=answer.code)
+    took_ms = int((time.monotonic() - began) * 1000)
+    return Tried(message, outcome, began, took_ms, provider, "", code, words, wait_s, is_bad)
 
 
-def pause(message: Claimed, *, asked_s: float | None = None) -> timedelta | None:
-    """How long until it is tried again: doubled each time, with jitter; None: it is given up.
+def pause(message: Claimed, *, asked_s: float | None = None) -> float | None:
+    """Seconds until it is tried again: doubled each time, with jitter; None: it is given up.
 
-    Given up a day after it was due at the earliest, and after ten attempts at least.
+    Given up a day after it was promised at the earliest, and after ten attempts at least.
     """
     attempt = message.parcel.attempt
-    if attempt >= FEWEST_ATTEMPTS and datetime.now(UTC) - message.created_at > GIVE_UP_AFTER:
+    if attempt >= FEWEST_ATTEMPTS and message.age_s > GIVE_UP_AFTER_S:
         return None
     wait_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(attempt - 1, 16))
     # Jitter: after an outage not everybody comes at the same moment.
     wait_s *= random.uniform(0.8, 1.2)  # noqa: S311 (no secret)
-    return timedelta(seconds=max(wait_s, asked_s or 0.0))
+    return max(wait_s, asked_s or 0.0)
+
+
+def _broken_down(message: Claimed, error: BaseException, provider: str) -> Tried:
+    words = f"Its carrier broke down: {type(error).__name__}"
+    return Tried(message, Outcome.FAILED, time.monotonic(), 0, provider, error=words, wait_s=pause(message))
 
 
 def _given_up(message: Claimed) -> Tried:
     words = f"Its sender vanished {message.parcel.attempt - 1} times: given up."
-    return Tried(message, Outcome.FAILED, datetime.now(UTC), 0, "", error=words)
+    return Tried(message, Outcome.FAILED, time.monotonic(), 0, "", error=words)
 
 
 def _refused_here(message: Claimed) -> Tried:
     words = f"Nothing can be sent by {message.parcel.channel} here yet."
-    return Tried(message, Outcome.REFUSED, datetime.now(UTC), 0, "", error=words)
+    return Tried(message, Outcome.REFUSED, time.monotonic(), 0, "", error=words)
 
 
 def _switch_off(tried: Sequence[Tried]) -> None:
-    """Addresses that the provider will never accept: their owners see why. Inside a system transaction."""
-    for one in tried:
-        if one.bad_address and one.claimed.contact_id is not None:
-            addresses.switch_off(contact_id=one.claimed.contact_id, because=one.error, at=one.at)
+    """Addresses that the provider will never accept: their owners see why.
+
+    After it was settled: whatever goes wrong here, nothing is sent again, and the next refusal switches it off.
+    """
+    bad = [one for one in tried if one.bad_address and one.claimed.contact_id is not None]
+    if not bad:
+        return
+    try:
+        with acting_as_system("delivery"):
+            for one in bad:
+                assert one.claimed.contact_id is not None  # noqa: S101 (chosen by it)
+                addresses.switch_off(contact_id=one.claimed.contact_id, because=one.error, at=datetime.now(UTC))
+    except DatabaseError:
+        logger.exception("%s addresses couldn't be switched off", len(bad))
