@@ -49,18 +49,28 @@ class Sink:
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
+        self.raw: list[bytes] = []
         self.answers: list[str] = []
         self.faults: dict[str, list[Any]] = defaultdict(list)
         self.port = 0
         self.connections = 0
         self.encrypted = 0
         self.over = False
+        self.lines: list[tuple[Any, Any]] = []  # transports and their sockets
         self._lock = threading.Lock()
 
     @property
     def url(self) -> str:
         """For EMAIL_URL."""
         return f"smtp://127.0.0.1:{self.port}"
+
+    async def hang_up(self) -> None:
+        """Leave no line open, whatever it was in the middle of."""
+        self.over = True
+        for line, _ in self.lines:
+            line.abort()
+        while any(end.fileno() != -1 for _, end in self.lines):
+            await asyncio.sleep(0.005)
 
     async def fault(self, stage: str, server: Any) -> Any:
         """What is to happen here instead of the usual: an answer, a Reset, or None. Waits where it is slow."""
@@ -124,6 +134,7 @@ class Sink:
         with self._lock:
             if self.answers:
                 return self.answers.pop(0)
+            self.raw.append(envelope.content)
             self.messages.append(email.message_from_bytes(envelope.content, policy=default))  # type: ignore[arg-type]
         if isinstance(answer, Reset):
             _break_off(server)
@@ -134,6 +145,10 @@ class _Server(SMTP):
     """With faults where aiosmtpd asks no handler."""
 
     greeted = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.event_handler.lines.append((transport, transport.get_extra_info("socket")))
+        super().connection_made(transport)
 
     async def push(self, status: Any) -> None:
         if not self.greeted:
@@ -193,5 +208,5 @@ def mail_server(*, tls: ssl.SSLContext | None = None) -> Iterator[Sink]:
     try:
         yield sink
     finally:
-        sink.over = True
+        asyncio.run_coroutine_threadsafe(sink.hang_up(), controller.loop).result(10)
         controller.stop()

@@ -11,12 +11,21 @@ import pytest
 from django.conf import settings as configured
 from django.utils import timezone
 
-from alerts import lifecycle
+from alerts import lifecycle, telling
 from alerts.models import Alert, AlertEvent, AlertEventKind, AlertStatus, Channel
 from freshtrack.requests import SecretLinksFilter
 from notifications import links
+from notifications.models import Notification
 from organizations.models import Change, Membership, Role
-from tests.factories import AlertFactory, MembershipFactory, SiteFactory, UserFactory, as_system, fresh
+from tests.factories import (
+    AlertFactory,
+    ContactMethodFactory,
+    MembershipFactory,
+    SiteFactory,
+    UserFactory,
+    as_system,
+    fresh,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -63,7 +72,7 @@ def test_one_button_acknowledges_in_the_persons_name(alert: Alert, chef: Members
     assert (row.status, row.acknowledged_by_id) == (AlertStatus.ACKNOWLEDGED, chef.user_id)
     assert moves(alert) == [(AlertEventKind.ACKNOWLEDGED, Channel.EMAIL, chef.user_id)]
     with as_system():
-        change = Change.objects.filter(entity="alert", object_id=alert.pk, action="update").latest("pk")
+        change = Change.objects.filter(entity="alert", entity_id=alert.pk, action="update").latest("pk")
     assert (change.via, change.actor_id) == ("email", chef.user_id)
     again = client.post(path)
     assert "You acknowledged this before." in said(again)
@@ -209,3 +218,14 @@ def test_names_are_words_and_no_markup(alert: Alert, client: Any) -> None:
     page = client.get(link(alert, member))
     assert "<b>Chef</b>" not in page.text
     assert "&lt;b&gt;Chef&lt;/b&gt;" in page.text
+
+
+def test_the_message_of_an_open_alert_has_the_button_and_no_secret(alert: Alert, chef: Membership) -> None:
+    owner = MembershipFactory(organization=alert.organization)
+    ContactMethodFactory(user=owner.user)
+    with as_system():
+        telling.promise_opened(alert=alert, at=timezone.now())
+        row = Notification.objects.get(about=f"alert:{alert.pk}")
+    assert (links.ANSWER_LINK in row.text, f'href="{links.ANSWER_LINK}"' in row.html) == (True, True)
+    assert "/answer/" not in row.text + row.html
+    assert "/account/notifications" in row.text

@@ -305,6 +305,7 @@ def test_the_own_link_is_put_in_as_it_is_sent_and_stands_in_no_row(sink: Sink) -
 
 def unsubscribe_link(sink: Sink) -> str:
     (message,) = sink.messages
+    assert b"\nList-Unsubscribe: <http" in sink.raw[0], "in one line"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     found = re.fullmatch(rf"<{configured.PUBLIC_URL}(/unsubscribe/[^/]+/)>", message["List-Unsubscribe"])
     assert found is not None

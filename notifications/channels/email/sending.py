@@ -26,6 +26,16 @@ _TEMPORARY_AFTER_ALL: Final = {552}
 _BAD_ADDRESS: Final = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
 
 
+class _Message(EmailMultiAlternatives):
+    """With long headers in one line: folded before a link, some mail programs find none (RFC 5322 allows 998)."""
+
+    def message(self, **terms: Any) -> Any:
+        """What is handed over."""
+        built = super().message(**terms)
+        built.policy = built.policy.clone(max_line_length=998)
+        return built
+
+
 @contextmanager
 def carrier() -> Iterator[Send]:
     """One connection, opened by the first message and opened anew when it breaks. Not for several threads."""
@@ -56,7 +66,7 @@ def message_id(parcel: Parcel) -> str:
 def _send(parcel: Parcel, connection: Any) -> Sent:
     """Raises Refused if the server will never take it, NotNow, OSError or SMTPException for what may pass."""
     known, at = message_id(parcel), datetime.now(UTC)
-    message = EmailMultiAlternatives(
+    message = _Message(
         subject=" ".join(parcel.subject.split()),  # a line end in a name must not become a header
         body=links.with_answer(parcel.text, about=parcel.about, user_id=parcel.user_id, at=at),
         to=[parcel.to],

@@ -69,7 +69,7 @@ def _postmark_passing(event: Mapping[str, Any]) -> bool:
 def _mailgun_passing(event: Mapping[str, Any]) -> bool:
     told = event.get("event-data", {})
     # "rejected": Mailgun wouldn't send these words; "old": eight hours of temporary failures.
-    return told.get("event") == "rejected" or told.get("severity") == "temporary" or told.get("reason") == "old"
+    return bool(told.get("event") == "rejected" or told.get("severity") == "temporary" or told.get("reason") == "old")
 
 
 # https://support.sparkpost.com/docs/deliverability/bounce-classification-codes: Hard are 10, 30 and 90.
@@ -77,7 +77,7 @@ _SPARKPOST_FINAL: Final = {"10", "30", "90"}
 
 
 def _sparkpost_passing(event: Mapping[str, Any]) -> bool:
-    told = next(iter(event.get("msys", {}).values()), {})
+    told: Mapping[str, Any] = next(iter(event.get("msys", {}).values()), {})
     return str(told.get("bounce_class", "")) not in _SPARKPOST_FINAL
 
 
