@@ -214,19 +214,18 @@ def written(claim: Claim) -> Claim:
         # What else was claimed must not wait for the words of this, and this not for ever.
         logger.exception("summaries could not be put into words")
         return claim
-    return Claim(
-        claim.lease,
-        [
-            _saying(message, words[message.parcel.id]) if message.parcel.id in words else message
-            for message in claim.messages
-            if message.parcel.id in words or message.parcel.event != SUMMARY
-        ],
-    )
+    messages = [
+        _saying(message, words[message.parcel.id]) if message.parcel.id in words else message
+        for message in claim.messages
+        if message.parcel.id in words or message.parcel.event != SUMMARY
+    ]
+    return replace(claim, messages=messages)
 
 
 def _saying(message: Claimed, whole: Notification) -> Claimed:
+    # With what it is about: a part that stayed alone has its own link to answer with.
     said = replace(message.parcel, subject=whole.subject, text=whole.text, html=whole.html, severity=whole.severity)
-    return message._replace(parcel=said)
+    return message._replace(parcel=replace(said, about=whole.about))
 
 
 def _words(ids: Sequence[UUID]) -> dict[UUID, Notification]:
