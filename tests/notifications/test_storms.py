@@ -9,6 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.conf import settings as project
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -259,6 +260,27 @@ def test_a_storm_in_two_transactions_at_once_loses_nobody_and_waits_for_nobody()
     parts = messages(summary__isnull=False)
     assert len(parts) == 5
     assert {len(messages(summary=whole)) for whole in messages(event="summary")} == {3, 2}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bell_rings_when_the_summary_is_due() -> None:
+    """Not when the storm begins, and not only when the next sweep comes."""
+    organization = OrganizationFactory()
+    boss = manager(organization)
+    storm(organization, range(MOST), boss, at=timezone.now())
+    with current_app.connection_for_read() as broker:
+        queue = broker.SimpleQueue("urgent")
+        queue.clear()
+        before = timezone.now()
+        storm(organization, range(MOST, MOST + 1), boss, at=before)
+        bell = queue.get(timeout=5)
+        queue.clear()
+        queue.close()
+    assert (bell.headers["task"], bell.payload[0]) == ("notifications.drain", [Urgency.URGENT])
+    with as_system():
+        (entry,) = OutboxEntry.objects.filter(notification__event="summary")
+    rings_at = datetime.fromisoformat(bell.headers["eta"])
+    assert entry.due_at <= rings_at <= before + 10 * SECOND
 
 
 class TestQuietHours:
