@@ -6,8 +6,12 @@ claim entries in batches by moving `due_at` to the end of a lease, hand them ove
 outcome on the row, an attempt for the record. A sweep rings again for what is due, so a lost, late or doubled bell does
 no harm.
 
-Time is the database's, so a worker whose clock jumps claims nothing twice. Whoever carries renews its lease; if it
-vanishes another sends once more under the same id (`maybe_twice`), since nobody knows whether the provider said yes.
+Time is the database's, so a worker whose clock jumps claims nothing twice. Whoever carries renews its lease, and begins
+nothing that it might end too late for; if it vanishes another sends once more under the same id (`maybe_twice`), since
+nobody knows whether the provider said yes. What nobody began to send goes back without a mark: when a provider hangs,
+so that it holds up no other channel's messages, and when a worker is told to end. What was sent is settled whatever
+else happens: as soon as the database is back; if somebody else was quicker, since the lease had ended, it is marked.
+Which message kills its senders can't be known; after three that vanished it is sent alone, and takes no other with it.
 
 `promising.py` writes rows, `claiming.py` is what PostgreSQL is asked, `carrying.py` hands over, `draining.py` are the
 tasks, `resending.py` promises anew what died.

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from django.db import connection, transaction
+import psycopg
+from django.db import connection
 from uuid_utils.compat import uuid4
 
+from freshtrack.rounds import Step, array_of, ask
 from notifications.channels import Parcel
 from notifications.models import Outcome, Urgency
 
@@ -22,10 +25,12 @@ MOST_LOST: Final = 20
 
 _LENGTH: Final = f"{LEASE.total_seconds()} s"
 
+# `lost`: somebody else held a lease and didn't keep it; when it was last renewed, in seconds since 1970.
 _CLAIM: Final = """
 WITH due AS (
-  SELECT notification_id, lease IS NOT NULL AS lost FROM notifications_outboxentry
-  WHERE urgency = %(urgency)s AND due_at <= clock_timestamp()
+  SELECT notification_id, CASE WHEN lease IS NOT NULL THEN extract(epoch FROM due_at - %(length)s::interval) END AS lost
+  FROM notifications_outboxentry
+  WHERE urgency = %(urgency)s AND due_at <= clock_timestamp() {but}
   ORDER BY due_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
 )
 UPDATE notifications_outboxentry entry
@@ -33,7 +38,23 @@ SET lease = %(lease)s, due_at = clock_timestamp() + %(length)s::interval, attemp
 FROM due JOIN notifications_notification n ON n.id = due.notification_id
 WHERE entry.notification_id = due.notification_id
 RETURNING n.id, n.organization_id, n.channel, n."to", n.event, n.about, n.subject, n.text, n.html, entry.attempts,
-  n.user_id, n.severity, n.confidential, n.extra, due.lost, n.site_id, n.created_at, n.contact_id
+  n.user_id, n.severity, n.confidential, n.extra::text, due.lost::float8,
+  extract(epoch FROM clock_timestamp() - n.created_at)::float8, n.contact_id
+"""
+# Looks at the rows of what waits, which are many: only while a channel is stuck.
+_BUT: Final = """AND EXISTS (SELECT FROM notifications_notification n
+    WHERE n.id = notification_id AND n.channel <> ALL(%(without)s))"""
+
+_LOST: Final = """
+WITH marked AS (
+  UPDATE notifications_notification n SET maybe_twice = true
+  FROM unnest(%(ids)s::uuid[], %(numbers)s::int[], %(at)s::float8[]) AS lost (id, number, at) WHERE n.id = lost.id
+  RETURNING n.id, n.organization_id, n.site_id, n.channel, lost.number, lost.at
+)
+INSERT INTO notifications_attempt (notification_id, organization_id, site_id, number, at, duration_ms, channel,
+  provider, outcome, code, detail, provider_id)
+SELECT id, organization_id, site_id, number, to_timestamp(at), 0, channel,
+  '', 'lost', '', 'The sender vanished; it may have arrived.', '' FROM marked
 """
 
 _RENEW: Final = """
@@ -41,57 +62,55 @@ UPDATE notifications_outboxentry SET due_at = clock_timestamp() + %(length)s::in
 WHERE lease = %(lease)s AND notification_id = ANY(%(ids)s)
 """
 
-# Only what is still ours: if the lease ended meanwhile another sender answers for the message now.
-_DONE: Final = """
-WITH ours AS (
-  DELETE FROM notifications_outboxentry WHERE lease = %(lease)s AND notification_id = ANY(%(ids)s)
-  RETURNING notification_id, attempts
+_PUT_BACK: Final = """
+UPDATE notifications_outboxentry SET lease = NULL, due_at = clock_timestamp(), attempts = attempts - 1
+WHERE lease = %(lease)s AND notification_id = ANY(%(ids)s)
+"""
+
+# All of it in one statement: each step takes over what the one before it found, so nothing is looked up twice and a
+# thousand cost one way to the database. Only what is still ours: if the lease ended, another answers for the message.
+# `wait` in seconds, NULL: there will be no other attempt. `age`: how long ago it began, so that clocks don't matter.
+_SETTLE: Final = """
+WITH told AS (
+  SELECT * FROM unnest($2::uuid[], $3::text[], $4::float8[], $5::float8[], $6::int[], $7::text[], $8::text[],
+    $9::text[], $10::text[]) AS told (id, outcome, wait, age, duration, provider, code, error, provider_id)
+), gone AS (
+  DELETE FROM notifications_outboxentry entry USING told
+  WHERE entry.notification_id = told.id AND entry.lease = $1::uuid AND told.wait IS NULL
+  RETURNING told.*, entry.attempts, NULL::timestamptz AS due_at
+), put_off AS (
+  UPDATE notifications_outboxentry entry SET lease = NULL, due_at = clock_timestamp() + told.wait * interval '1 s'
+  FROM told WHERE entry.notification_id = told.id AND entry.lease = $1::uuid AND told.wait IS NOT NULL
+  RETURNING told.*, entry.attempts, entry.due_at
+), ours AS (SELECT * FROM gone UNION ALL SELECT * FROM put_off),
+settled AS (
+  UPDATE notifications_notification n
+  SET status = CASE
+      WHEN ours.wait IS NOT NULL THEN 'failed'
+      WHEN ours.outcome <> 'sent' THEN 'dead'
+      -- The provider's webhook may be quicker than its yes was: what it said later counts.
+      WHEN n.status IN ('delivered', 'dead') THEN n.status ELSE 'sent' END,
+    last_error = CASE WHEN ours.outcome = 'sent' AND n.status = 'dead' THEN n.last_error ELSE ours.error END,
+    attempts = ours.attempts, next_attempt_at = coalesce(ours.due_at, n.next_attempt_at),
+    provider_id = CASE WHEN ours.wait IS NULL THEN ours.provider_id ELSE n.provider_id END,
+    sent_at = CASE WHEN ours.outcome = 'sent' THEN clock_timestamp() ELSE n.sent_at END,
+    -- A secret has arrived, or will never: whoever reads the database afterwards finds none.
+    subject = CASE WHEN n.confidential AND ours.wait IS NULL THEN '' ELSE n.subject END,
+    text = CASE WHEN n.confidential AND ours.wait IS NULL THEN '' ELSE n.text END,
+    html = CASE WHEN n.confidential AND ours.wait IS NULL THEN '' ELSE n.html END
+  FROM ours WHERE n.id = ours.id
+  RETURNING ours.*, n.organization_id, n.site_id, n.channel, n.event, n.status, n.sent_at
+), parts AS (
+  -- Parts of a summary weren't sent by themselves: they share what became of it.
+  UPDATE notifications_notification part
+  SET status = whole.status, sent_at = whole.sent_at, last_error = whole.error, attempts = whole.attempts
+  FROM settled whole WHERE whole.event = 'summary' AND whole.wait IS NULL AND part.summary_id = whole.id
 )
-UPDATE notifications_notification n
--- The provider's webhook may be quicker than its yes was: what it said later counts.
-SET status = CASE WHEN told.status = 'sent' AND n.status IN ('delivered', 'dead') THEN n.status ELSE told.status END,
-  last_error = CASE WHEN told.status = 'sent' AND n.status = 'dead' THEN n.last_error ELSE told.error END,
-  attempts = ours.attempts, provider_id = told.provider_id,
-  sent_at = CASE WHEN told.status = 'sent' THEN clock_timestamp() ELSE n.sent_at END
-FROM ours JOIN unnest(%(ids)s::uuid[], %(statuses)s::text[], %(errors)s::text[], %(provider_ids)s::text[])
-  AS told (id, status, error, provider_id) ON told.id = ours.notification_id
-WHERE n.id = ours.notification_id
-RETURNING n.id, n.event, n.confidential, n.status
+INSERT INTO notifications_attempt (notification_id, organization_id, site_id, number, at, duration_ms, channel,
+  provider, outcome, code, detail, provider_id)
+SELECT id, organization_id, site_id, attempts, clock_timestamp() - age * interval '1 s', duration, channel,
+  provider, outcome, code, error, provider_id FROM settled
 """
-
-_LATER: Final = """
-WITH ours AS (
-  UPDATE notifications_outboxentry entry SET lease = NULL, due_at = clock_timestamp() + told.wait
-  FROM unnest(%(ids)s::uuid[], %(waits)s::interval[]) AS told (id, wait)
-  WHERE entry.notification_id = told.id AND entry.lease = %(lease)s
-  RETURNING entry.notification_id, entry.attempts, entry.due_at
-)
-UPDATE notifications_notification n
-SET status = 'failed', attempts = ours.attempts, next_attempt_at = ours.due_at, last_error = told.error
-FROM ours JOIN unnest(%(ids)s::uuid[], %(errors)s::text[]) AS told (id, error) ON told.id = ours.notification_id
-WHERE n.id = ours.notification_id
-"""
-
-_ATTEMPTS: Final = """
-INSERT INTO notifications_attempt
-  (notification_id, organization_id, site_id, number, at, duration_ms, channel, provider, outcome, code, detail,
-   provider_id)
-SELECT * FROM unnest(%(ids)s::uuid[], %(organizations)s::uuid[], %(sites)s::uuid[], %(numbers)s::int[],
-  %(at)s::timestamptz[], %(durations)s::int[], %(channels)s::text[], %(providers)s::text[], %(outcomes)s::text[],
-  %(codes)s::text[], %(details)s::text[], %(provider_ids)s::text[])
-"""
-
-# A secret has arrived, or will never: whoever reads the database afterwards finds none.
-_WIPE: Final = "UPDATE notifications_notification SET subject = '', text = '', html = '' WHERE id = ANY(%(ids)s)"
-
-# Parts of a summary weren't sent by themselves: they share what became of it.
-_PARTS: Final = """
-UPDATE notifications_notification part
-SET status = whole.status, sent_at = whole.sent_at, last_error = whole.last_error, attempts = whole.attempts
-FROM notifications_notification whole WHERE part.summary_id = whole.id AND whole.id = ANY(%(ids)s)
-"""
-
-_LOST: Final = "UPDATE notifications_notification SET maybe_twice = true WHERE id = ANY(%(ids)s)"
 
 _DUE: Final = """
 SELECT urgency FROM unnest(%(urgencies)s::int[]) AS urgency WHERE EXISTS (
@@ -103,78 +122,101 @@ SUMMARY: Final = "summary"
 
 
 class Claimed(NamedTuple):
-    """A message that is ours to hand over."""
+    """A message that is ours to hand over. `lost`: its last sender vanished. `age_s`: since it was promised."""
 
     parcel: Parcel
     lost: bool
-    site_id: UUID | None
-    created_at: datetime
+    age_s: float
     contact_id: UUID | None
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Messages under one lease."""
+    """Messages under one lease, asked for at this time of the monotonic clock."""
 
     lease: UUID
     messages: list[Claimed]
+    at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What became of one attempt. `wait`: until the next one; None: there will be none."""
+    """What became of one attempt, which began at a time of the monotonic clock.
+
+    `wait_s`: until the next one; None: there will be none.
+    """
 
     claimed: Claimed
     outcome: Outcome
-    at: datetime
+    began: float
     duration_ms: int
     provider: str
     provider_id: str = ""
     code: str = ""
     error: str = ""
-    wait: timedelta | None = None
+    wait_s: float | None = None
     bad_address: bool = False
 
 
-def claim(*, urgency: int, most: int) -> Claim:
-    """Up to `most` messages that are due, the longest due first. Opens its own transaction in the system's scope."""
-    lease = uuid4()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            _CLAIM, {"urgency": urgency, "most": most, "lease": lease, "length": f"{LEASE.total_seconds()} s"}
-        )
-        messages = [_claimed(row) for row in cursor.fetchall()]
-        lost = [message for message in messages if message.lost]
-        if lost:
-            cursor.execute(_LOST, {"ids": [message.parcel.id for message in lost]})
-            _insert_attempts(cursor, [_vanished(message) for message in lost])
-    return Claim(lease, messages)
+def claim(*, urgency: int, most: int, without: Collection[str] = ()) -> Claim:
+    """Up to `most` messages that are due, the longest due first, of all channels but some. In a system transaction.
+
+    Its commit has to reach the disk before anything is sent: a message that is sent under a claim which a crash undoes
+    would be sent again unmarked. So `synchronous_commit` stays on, here and in `settle`, where off would save a
+    millisecond for hundreds of messages and have a crash send all of the last half second again.
+    """
+    found = Claim(uuid4(), [])
+    query = _CLAIM.format(but=_BUT if without else "")
+    values = {"urgency": urgency, "most": most, "lease": found.lease, "length": _LENGTH, "without": list(without)}
+    connection.ensure_connection()
+    # Binary and bound by the server: half the work of what Django's cursor does with so many columns.
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        rows = cursor.execute(query.encode(), values, binary=True).fetchall()
+    lost = [(row[0], row[9] - 1, row[14]) for row in rows if row[14] is not None]
+    if lost:
+        ids, numbers, at = (list(column) for column in zip(*lost, strict=True))
+        with connection.cursor() as cursor:
+            cursor.execute(_LOST, {"ids": ids, "numbers": numbers, "at": at})
+    found.messages.extend(map(_claimed, rows))
+    return found
 
 
-def renew(*, lease: UUID, ids: Collection[UUID]) -> None:
-    """Still carrying these. Call within LEASE of the last time."""
+def renew(*, lease: UUID, ids: Collection[UUID]) -> int:
+    """Still carrying these; returns how many of them are still ours. Call within LEASE of the last time."""
     with connection.cursor() as cursor:
         cursor.execute(_RENEW, {"lease": lease, "ids": list(ids), "length": _LENGTH})
+        return int(cursor.rowcount)
+
+
+def put_back(*, lease: UUID, ids: Collection[UUID]) -> None:
+    """Nobody began to send these: they are due again at once, and it was no attempt."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PUT_BACK, {"lease": lease, "ids": list(ids)})
+
+
+def settling(*, lease: UUID, tried: Sequence[Tried]) -> Step:
+    """What writes down what became of attempts, however many. May be repeated: the second time nothing is ours."""
+    now = time.monotonic()
+    return Step(
+        _SETTLE,
+        [
+            str(lease),
+            f"{{{','.join([str(one.claimed.parcel.id) for one in tried])}}}",
+            f"{{{','.join([one.outcome.value for one in tried])}}}",
+            f"{{{','.join(['NULL' if one.wait_s is None else repr(one.wait_s) for one in tried])}}}",
+            f"{{{','.join([f'{now - one.began:.6f}' for one in tried])}}}",
+            f"{{{','.join([str(one.duration_ms) for one in tried])}}}",
+            array_of([one.provider for one in tried]),
+            array_of([_plain(one.code, 32) for one in tried]),
+            array_of([_plain(one.error, 2000) for one in tried]),
+            array_of([_plain(one.provider_id, 200) for one in tried]),
+        ],
+    )
 
 
 def settle(*, lease: UUID, tried: Sequence[Tried]) -> None:
-    """Write down what became of attempts: five statements at most, however many. Opens its own transaction."""
-    done = [one for one in tried if one.wait is None]
-    later = [one for one in tried if one.wait is not None]
-    with transaction.atomic(), connection.cursor() as cursor:
-        if done:
-            _settle_done(cursor, lease, done)
-        if later:
-            cursor.execute(
-                _LATER,
-                {
-                    "lease": lease,
-                    "ids": [one.claimed.parcel.id for one in later],
-                    "waits": [one.wait for one in later],
-                    "errors": [one.error for one in later],
-                },
-            )
-        _insert_attempts(cursor, tried)
+    """Write down what became of attempts. In a system transaction."""
+    ask([settling(lease=lease, tried=tried)])
 
 
 def due() -> list[int]:
@@ -184,59 +226,16 @@ def due() -> list[int]:
         return [urgency for (urgency,) in cursor.fetchall()]
 
 
-def _settle_done(cursor: Any, lease: UUID, done: Sequence[Tried]) -> None:
-    cursor.execute(
-        _DONE,
-        {
-            "lease": lease,
-            "ids": [one.claimed.parcel.id for one in done],
-            "statuses": ["sent" if one.outcome == Outcome.SENT else "dead" for one in done],
-            "errors": [one.error for one in done],
-            "provider_ids": [one.provider_id for one in done],
-        },
-    )
-    settled = cursor.fetchall()
-    secret = [key for key, _, confidential, _ in settled if confidential]
-    if secret:
-        cursor.execute(_WIPE, {"ids": secret})
-    summaries = [key for key, event, _, _ in settled if event == SUMMARY]
-    if summaries:
-        cursor.execute(_PARTS, {"ids": summaries})
-
-
-def _insert_attempts(cursor: Any, tried: Sequence[Tried]) -> None:
-    parcels = [one.claimed.parcel for one in tried]
-    cursor.execute(
-        _ATTEMPTS,
-        {
-            "ids": [parcel.id for parcel in parcels],
-            "organizations": [parcel.organization_id for parcel in parcels],
-            "sites": [one.claimed.site_id for one in tried],
-            "numbers": [parcel.attempt for parcel in parcels],
-            "at": [one.at for one in tried],
-            "durations": [one.duration_ms for one in tried],
-            "channels": [parcel.channel for parcel in parcels],
-            "providers": [one.provider for one in tried],
-            "outcomes": [one.outcome.value for one in tried],
-            "codes": [one.code[:32] for one in tried],
-            "details": [one.error[:2000] for one in tried],
-            "provider_ids": [one.provider_id[:200] for one in tried],
-        },
-    )
+def _plain(words: str, most: int) -> str:
+    """What a provider said, as PostgreSQL takes it: its answer must not keep us from writing down that it answered."""
+    if not words:
+        return ""
+    return words.replace("\x00", "")[:most].encode(errors="replace").decode()
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
     key, organization, channel, to, event, about, subject, text, html, attempt, *rest = row
-    user, severity, confidential, extra, lost, site_id, created_at, contact_id = rest
-    words = (subject, text, html)
-    # Django leaves JSON as text where no field asks for it.
-    rest_of = (user, severity, confidential, json.loads(extra))
-    parcel = Parcel(key, organization, channel, to, event, about, *words, attempt, *rest_of)
-    return Claimed(parcel, lost, site_id, created_at, contact_id)
-
-
-def _vanished(message: Claimed) -> Tried:
-    parcel = message.parcel
-    # The attempt before this one: whoever made it never told how it ended.
-    former = message._replace(parcel=replace(parcel, attempt=parcel.attempt - 1))
-    return Tried(former, Outcome.LOST, message.created_at, 0, "", error="The sender vanished; it may have arrived.")
+    user, severity, confidential, extra, lost, age_s, contact_id = rest
+    more = (user, severity, confidential, {} if extra == "{}" else json.loads(extra))
+    parcel = Parcel(key, organization, channel, to, event, about, subject, text, html, attempt, *more)
+    return Claimed(parcel, lost is not None, age_s, contact_id)

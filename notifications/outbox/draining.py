@@ -36,14 +36,21 @@ def drain(urgency: int) -> int:
     """Send what is due with this urgency; returns how many were sent. Safe to run twice, late, or after a crash."""
     promising.answered(urgency)
     sent, began, most = 0, time.monotonic(), FIRST_CLAIM
+    stuck: set[str] = set()
     while True:
         with acting_as_system("delivery"):
-            claim = summaries.written(claiming.claim(urgency=urgency, most=most))
-        if not claim.messages:
-            return sent
+            claim = claiming.claim(urgency=urgency, most=most, without=stuck)
+            is_all = len(claim.messages) < most
+            claim = summaries.written(claim)
         started = time.monotonic()
-        sent += carry(claim, channels=channels())
-        if len(claim.messages) < most:
+        carried = carry(claim, channels=channels())
+        sent += carried.sent
+        if carried.stuck:
+            # A provider hangs: those of the others must not wait for it. The sweep comes back to its own.
+            stuck |= carried.stuck
+            most = FIRST_CLAIM
+            continue
+        if is_all:
             return sent
         most = _next_size(len(claim.messages), time.monotonic() - started)
         if time.monotonic() - began > ROUND_S:

@@ -41,18 +41,18 @@ def resend_all(*, ids: Sequence[UUID], at: datetime) -> list[UUID]:
     A part of a summary is told by its summary: that one is sent again. It has all its attempts
     again; those that were made stay on record.
     """
-    asked = Notification.objects.filter(
-        pk__in=ids, status__in=[NotificationStatus.FAILED, NotificationStatus.DEAD]
-    ).exclude(confidential=True, text="")
+    failed = [NotificationStatus.FAILED, NotificationStatus.DEAD]
+    asked = Notification.objects.filter(pk__in=ids, status__in=failed).exclude(confidential=True, text="")
+    keys = {row.summary_id or row.pk for row in asked.only("pk", "summary_id")}
+    # Entries before messages, as whoever settles locks them, or the two could wait for each other.
+    waiting = {entry.pk: entry for entry in OutboxEntry.objects.select_for_update().filter(pk__in=keys).order_by("pk")}
+    # Asked once more, locked: whoever resent it a moment ago may have sent it, too.
     rows = list(
         Notification.objects.select_for_update()
-        .filter(pk__in=[row.summary_id or row.pk for row in asked.only("pk", "summary_id")])
+        .filter(pk__in=keys, status__in=failed)
         .order_by("pk")
-        .only("pk", "organization_id", "urgency", "summary_id")
+        .only("pk", "organization_id", "urgency", "summary_id", "status")
     )
-    waiting = {
-        entry.pk: entry for entry in OutboxEntry.objects.select_for_update().filter(pk__in=[row.pk for row in rows])
-    }
     # Somebody is sending it this moment: it isn't failed any more.
     again = [row for row in rows if row.pk not in waiting or waiting[row.pk].lease is None]
     OutboxEntry.objects.bulk_create(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -20,7 +21,7 @@ from notifications.channels.email.mailbox import MailboxBackend
 from notifications.channels.email.sending import AT_ONCE
 from notifications.models import Attempt, Notification, NotificationStatus, OutboxEntry, Outcome, Urgency
 from notifications.outbox import claiming
-from notifications.outbox.carrying import FEWEST_ATTEMPTS, GIVE_UP_AFTER, carry, pause
+from notifications.outbox.carrying import FEWEST_ATTEMPTS, GIVE_UP_AFTER_S, carry, pause
 from notifications.outbox.draining import channels, drain, sweep
 from tests.factories import (
     NOON,
@@ -116,7 +117,10 @@ def test_a_server_that_is_away_is_tried_for_a_day_and_ten_times_at_least(setting
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     now = timezone.now()
-    old, young = NotificationFactory(created_at=now - GIVE_UP_AFTER), NotificationFactory(created_at=now)
+    old, young = (
+        NotificationFactory(created_at=now - timedelta(seconds=GIVE_UP_AFTER_S)),
+        NotificationFactory(created_at=now),
+    )
     for _ in range(FEWEST_ATTEMPTS):
         make_due()
         send_all()
@@ -135,10 +139,10 @@ def test_pauses_double_from_five_seconds_to_a_quarter_of_an_hour() -> None:
         (message,) = claiming.claim(urgency=Urgency.DEFAULT, most=10).messages
     for attempt, seconds in ((1, 5), (2, 10), (3, 20), (8, 640), (9, 900), (40, 900)):
         tried = message._replace(parcel=replace(message.parcel, attempt=attempt))
-        wait = pause(tried)
-        assert wait is not None
-        assert 0.8 * seconds <= wait.total_seconds() <= 1.2 * seconds
-    assert pause(message, asked_s=3600) == timedelta(hours=1), "the provider knows better"
+        wait_s = pause(tried)
+        assert wait_s is not None
+        assert 0.8 * seconds <= wait_s <= 1.2 * seconds
+    assert pause(message, asked_s=3600) == 3600, "the provider knows better"
 
 
 def test_a_sender_that_vanished_is_replaced_when_its_lease_ends_and_it_is_marked(sink: Sink) -> None:
@@ -174,7 +178,8 @@ def test_a_part_of_a_summary_is_not_sent_and_shares_its_fate(sink: Sink) -> None
     whole = NotificationFactory(event="summary", subject="3 messages")
     parts = [NotificationFactory(organization=whole.organization, summary=whole) for _ in range(3)]
     assert send_all() == 1
-    assert [message["Subject"] for message in sink.messages] == ["3 messages"]
+    (message,) = sink.messages
+    assert message["Subject"].startswith("3 messages")
     assert {fresh(part).status for part in parts} == {NotificationStatus.SENT}
     assert {fresh(part).sent_at for part in parts} == {fresh(whole).sent_at}
 
@@ -209,9 +214,8 @@ def test_settling_many_takes_as_many_statements_as_settling_one(sink: Sink, djan
         NotificationFactory()
     with as_system():
         claim = claiming.claim(urgency=Urgency.DEFAULT, most=100)
-        now = timezone.now()
-        tried = [claiming.Tried(one, Outcome.SENT, now, 5, "smtp", "id") for one in claim.messages]
-        with django_assert_max_num_queries(4):  # with the savepoint
+        tried = [claiming.Tried(one, Outcome.SENT, time.monotonic(), 5, "smtp", "id") for one in claim.messages]
+        with django_assert_max_num_queries(1):
             claiming.settle(lease=claim.lease, tried=tried)
         assert Notification.objects.filter(status=NotificationStatus.SENT).count() == 40
         assert not OutboxEntry.objects.exists()
