@@ -204,6 +204,7 @@ CELERY_TASK_ROUTES = {
     "sensors.retire_partitions": {"queue": "bulk"},
     "sensors.make_partitions": {"queue": "bulk"},
     "ingest.sweep_quarantine": {"queue": "bulk"},
+    "notifications.sweep_digests": {"queue": "bulk"},
     "organizations.purge": {"queue": "bulk"},
     "organizations.forget_answers": {"queue": "bulk"},
     "organizations.forget_failures": {"queue": "bulk"},
@@ -233,6 +234,7 @@ CELERY_RESULT_EXPIRES = None  # there are none; otherwise beat would ring every 
 # changed at every start of beat.
 TIMETABLE = {
     "deliver what was promised": {"task": "notifications.sweep", "schedule": timedelta(seconds=5)},
+    "send digests": {"task": "notifications.sweep_digests", "schedule": timedelta(minutes=1)},
     "end overrides that expired": {"task": "alerts.end_overrides", "schedule": timedelta(seconds=10)},
     "tell of alerts that are due": {"task": "alerts.sweep_due", "schedule": timedelta(seconds=10)},
     "notice silent sensors": {"task": "sensors.sweep_silent", "schedule": timedelta(seconds=30)},
@@ -272,6 +274,8 @@ FURNISHINGS = ["alerts.profiles.lay_default_rules"]
 OUTBOX = "notifications.letters.promise_letter"
 # What carries messages to each kind of address: modules with the names of notifications/channels/__init__.py.
 CHANNELS = {"email": "notifications.channels.email.sending"}
+# What each room tells in a digest, in this order (notifications/digests/sections.py).
+DIGEST_SECTIONS = ["alerts.digest.section", "sensors.digest.section"]
 # So many messages to one address within a minute; what comes beyond is put together (Note [Storms]).
 SUMMARY_AFTER = env.int("SUMMARY_AFTER", default=10)
 NEWCOMERS = ["notifications.people.keep_sign_in_address"]  # each with the user whose address was proved elsewhere
@@ -451,6 +455,7 @@ REST_FRAMEWORK = {
         "look_up": env.str("RATE_LOOK_UP", default="30/min"),
         "preview": env.str("RATE_PREVIEW", default="60/min"),
         "codes": env.str("RATE_CODES", default="30/hour"),
+        "digests": env.str("RATE_DIGESTS", default="20/hour"),
         "bad_credentials": env.str("RATE_BAD_CREDENTIALS", default="60/min"),
     },
     # The client's address is REMOTE_ADDR, which the server takes from a proxy where there is one (BEHIND_PROXY). A
@@ -485,6 +490,8 @@ SPECTACULAR_SETTINGS = {
         "KeyScopeEnum": "organizations.serializers.secrets.KEY_SCOPES",
         "ContactKindEnum": "notifications.models.ContactKind",
         "QuarantineStateEnum": "ingest.models.QuarantineState",
+        "ProcessStateEnum": "freshtrack.queues.serializers.STATES",
+        "WorkersStateEnum": "freshtrack.queues.serializers.SIGNS",
     },
 }
 

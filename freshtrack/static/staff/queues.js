@@ -26,7 +26,11 @@
         }
         if (!answer.ok) throw new Error(String(answer.status));
         const failed = figures.querySelector("[data-failed]")?.dataset.failed;
+        const scrolled = [...figures.querySelectorAll(".staff-scroll")].map((table) => table.scrollLeft);
         figures.innerHTML = await answer.text();
+        figures.querySelectorAll(".staff-scroll").forEach((table, place) => {
+          table.scrollLeft = scrolled[place] ?? 0;
+        });
         const now = figures.querySelector("[data-failed]")?.dataset.failed;
         if (failed !== undefined && Number(now) > Number(failed)) fresh = true;
         say(fresh ? "There are new failures: load the page again to see them." : "");
