@@ -18,7 +18,7 @@ app = Celery("freshtrack", task_cls="organizations.jobs:Job")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-_before: dict[str, str] = {}
+_before: dict[str, tuple[str, str]] = {}
 
 
 @before_task_publish.connect
@@ -30,14 +30,15 @@ def _stamp(headers: dict[str, Any], **_: Any) -> None:
 @task_prerun.connect
 def _begin(task_id: str, **_: Any) -> None:
     """What a task logs and changes carries its id, as what a request does carries the request's."""
-    _before[task_id] = requests.current_id()
+    _before[task_id] = requests.current_id(), requests.current_organization()
     requests.begin(task_id)
 
 
 @task_postrun.connect
 def _end(task_id: str, **_: Any) -> None:
-    requests.go_back(_before.pop(task_id))
-    requests.belong_to(None)
+    request_id, organization = _before.pop(task_id)
+    requests.go_back(request_id)
+    requests.belong_to(organization)
 
 
 @worker_shutting_down.connect

@@ -195,6 +195,39 @@ def test_what_failed_is_kept_with_its_organization_and_can_be_tried_again(
     assert (by, at) == (True, True)
 
 
+def test_what_is_urgent_waits_behind_nothing(stack: Stack, broker: redis.Redis, sender: Celery, tmp_path: Path) -> None:
+    """The two workers of `make up`, of which one has its hands full."""
+    slow, quick = tmp_path / "slow", tmp_path / "quick"
+    for folder in (slow, quick):
+        folder.mkdir()
+    (quick / "enough").touch()
+    workers = [
+        stack.children.start(
+            service.name,
+            (*service.command, "--include", "tests.flows.jobs"),
+            log=stack.home / "logs" / f"both-{service.log}.log",
+            environment=services.environment_of_services(stack.env),
+            folder=ROOT,
+        )
+        for service in services.workers()
+    ]
+    try:
+        wait(lambda: all(" ready." in worker.output() for worker in workers), workers[0])
+        for _ in range(500):
+            sender.send_task("tests.linger", args=[str(slow)], queue="bulk")
+        wait(lambda: len(told(slow)) == 2, workers[1])
+
+        sender.send_task("tests.linger", args=[str(quick)], queue="urgent")
+
+        wait(lambda: told(quick) == ["began", "ended"], workers[0])
+        assert told(slow) == ["began", "began"], "which hold up the other messages, and nobody else"
+    finally:
+        for worker in workers:
+            worker.process.kill()
+            worker.process.wait()
+            stack.children.forget(worker)
+
+
 RETRY = """
 from django.db import transaction
 from django.utils import timezone

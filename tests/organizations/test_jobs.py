@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,12 +14,13 @@ from typing import Any
 import pytest
 from billiard.einfo import ExceptionInfo
 from celery import Celery, shared_task
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from freshtrack import requests
 from freshtrack.celery import app
-from organizations import failures, jobs
+from organizations import counting, failures, jobs
 from organizations.models import FailedJob, Organization, User
 from organizations.purging import purge
 from organizations.tenancy import acting_in
@@ -38,6 +41,17 @@ def test_a_job_says_whose_it_is() -> None:
     assert whose.apply(headers={"organization_id": mine}).get() == mine
     assert whose.apply().get() == "-", "and the next one isn't taken for the same customer's"
     assert requests.current_organization() == "-"
+
+
+def test_a_job_of_one_organization_carries_it_in_its_message() -> None:
+    mine, queue = uuid.uuid4(), f"{settings.CELERY_BROKER_TRANSPORT_OPTIONS['global_keyprefix']}default"
+    redis = counting.client()
+    redis.delete(queue)
+    whose.send_for(mine)
+    headers = json.loads(redis.lindex(queue, 0) or "{}")["headers"]
+    assert (headers["task"], headers["organization_id"]) == ("tests.whose", str(mine))
+    assert headers["sent_at"] == pytest.approx(time.time(), abs=60), "how long it waits can be told"
+    redis.delete(queue)
 
 
 def test_what_acts_in_an_organization_is_logged_under_it() -> None:
