@@ -62,6 +62,7 @@ TABLE: Final[dict[str, Line]] = {
     "mutes.view": Line(Role.VIEWER, "See mutes and maintenance windows"),
     "mutes.change": Line(Role.MANAGER, "Mute alerts and end mutes (restricted members: of their sites and units)"),
     "notifications.view": Line(Role.STAFF, "See who was told what, and whether it arrived"),
+    "digests.preview": Line(Role.VIEWER, "See what the own digest would say, and send it to oneself"),
     "notifications.resend": Line(Role.MANAGER, "Send again what failed (restricted members: of their sites)"),
 }
 
@@ -83,7 +84,6 @@ SEEN_WITH: Final[dict[str, str]] = {
     "alert": "alerts.view",
     "alert_event": "alerts.view",
     "mute": "mutes.view",
-    "notification": "notifications.view",
 }
 
 

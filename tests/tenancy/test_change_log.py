@@ -25,11 +25,11 @@ _SECRET: Final = re.compile(r"hash|secret|token|password|key|prefix|fingerprint|
 # Columns that sound like secrets and are none, with the reason.
 NO_SECRETS: Final = {
     "alerts_alert.cause_key": "which rule and unit",
-    "notifications_notification.dedupe_key": "which alert and event",
     "organizations_apikey.prefix": "shown in lists, to recognise the key by; too short to guess the rest",
 }
 # What isn't in SEEN_WITH is for those who may read the audit trail.
-AUDIT_ONLY: Final = {"security_event"}
+# What people wish for themselves is nobody's business but theirs and the auditor's.
+AUDIT_ONLY: Final = {"security_event", "notification_preference", "digest"}
 
 
 def recorded() -> dict[str, tuple[str, set[str]]]:

@@ -16,6 +16,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection, models
 
+from notifications.models import Attempt
 from organizations.models import Change
 from organizations.owned import OwnedModel, OwnedQuerySet
 from organizations.tenancy import SYSTEM_REASONS
@@ -34,6 +35,8 @@ ORGANIZATION_WIDE: Final = {
     "organizations.ApiKey": "only who may see keys reads them, and nobody restricted may",
     "organizations.IdempotentAnswer": "the person's own answers, looked up by person and key",
     "organizations.LegalHold": "only who may see holds reads them, and nobody restricted may",
+    "notifications.NotificationPreference": "a person's own wishes, which no view shows to others",
+    "notifications.Digest": "a person's own wishes, which no view shows to others",
     "organizations.SecurityEvent": "part of the audit trail, which nobody restricted may read",
 }
 
@@ -51,9 +54,14 @@ SYSTEM_SCOPE: Final[dict[str, set[str]]] = {
     "live/access.py": {"live"},
     "notifications/accounts.py": {"account mail", "own account"},
     "notifications/channels/email/events.py": {"provider events"},
+    "notifications/digests/sending.py": {"sweep"},
+    "notifications/inbox.py": {"own account"},
     "notifications/outbox/carrying.py": {"delivery"},
     "notifications/outbox/draining.py": {"delivery", "sweep"},
     "notifications/views/contact_methods.py": {"own account"},
+    "notifications/views/digests.py": {"own account"},
+    "notifications/views/inbox.py": {"own account"},
+    "notifications/views/preferences.py": {"own account"},
     "notifications/views/unsubscribe.py": {"link in a message"},
     "organizations/accounts/providers.py": {"sign-in"},
     "organizations/authentication.py": {"sign-in"},
@@ -105,7 +113,10 @@ WITH_OWNERS_RIGHTS: Final = {
 
 # Who tells open screens what happened. Each event says of which site it is (live/hub.py keeps what says nothing from
 # members who are restricted to some).
-PUBLISHERS: Final = {"alerts/lifecycle/moving.py", "ingest/telling.py", "sensors/tasks.py"}
+PUBLISHERS: Final = {
+    *("alerts/lifecycle/moving.py", "ingest/telling.py", "sensors/tasks.py"),
+    "notifications/inbox.py",  # to the screens of the persons it names only
+}
 
 # What would outlive the transaction on a connection that PgBouncer hands to the next client.
 OUTLIVES_TRANSACTIONS: Final = {
@@ -254,7 +265,7 @@ def test_django_keeps_nothing_on_a_connection_either() -> None:
 
 
 def sites_of(model: type[models.Model]) -> bool:
-    return getattr(model, "site_path", None) is not None or model is Change
+    return getattr(model, "site_path", None) is not None or model in (Change, Attempt)
 
 
 def test_every_owned_row_is_of_a_site_or_says_why_not() -> None:

@@ -115,6 +115,7 @@ def _of_a_site(organization: Organization, *, mark: str) -> Ids:
     notification = NotificationFactory(
         organization=organization, site_id=site.pk, subject=f"{mark} is too warm", about=f"alert:{alert.pk}"
     )
+    dead = NotificationFactory(organization=organization, site_id=site.pk, subject=f"{mark} is too warm", status="dead")
     refused = QuarantinedReadingFactory(
         organization=organization, serial=sensor.serial, sensor_id=sensor.public_id, site_id=site.pk
     )
@@ -141,6 +142,7 @@ def _of_a_site(organization: Organization, *, mark: str) -> Ids:
         "resolved alert": str(over.pk),
         "mutes": str(mute.pk),
         "notifications": str(notification.pk),
+        "dead notification": str(dead.pk),
         "quarantined-readings": str(refused.pk),
         # What may be deleted must be empty.
         **{f"empty {kind}": str(row.pk) for kind, row in empty.items()},
@@ -153,6 +155,7 @@ ROWS: Final[dict[str, str]] = {
     "delete areas/{pk}/": "empty area",
     "delete units/{pk}/": "empty unit",
     "post alerts/{pk}/reopen/": "resolved alert",
+    "post notifications/{pk}/resend/": "dead notification",
 }
 
 
@@ -229,6 +232,9 @@ BODIES: Final[dict[str, Callable[[Ids], dict[str, Any]]]] = {
     "post mutes/": lambda ids: {"unit": ids["units"], "ends_at": _SOON, "reason": "Cleaning"},
     "patch mutes/{pk}/": lambda ids: {"ends_at": _SOON},
     "post alerts/{pk}/comment/": lambda ids: {"note": "The door was open"},
+    "post digests/preview/": _nothing,
+    "post notifications/{pk}/resend/": _nothing,
+    "post notifications/resend/": lambda ids: {"ids": [ids["notifications"]]},
     "post quarantined-readings/{pk}/resubmit/": _nothing,
     "post quarantined-readings/{pk}/discard/": lambda ids: {"note": "A test"},
     "post quarantined-readings/resubmit/": lambda ids: {"ids": [ids["quarantined-readings"]]},
@@ -236,4 +242,6 @@ BODIES: Final[dict[str, Callable[[Ids], dict[str, Any]]]] = {
 }
 
 # Calls that the state of things refuses to somebody who may, with the status.
-REFUSED_BY_STATE: Final[dict[str, set[int]]] = {}
+REFUSED_BY_STATE: Final[dict[str, set[int]]] = {
+    "post digests/preview/": {409},  # nobody here has a verified address
+}
