@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from notifications.views import contact_methods, inbox, preferences
+from notifications.views import contact_methods, digests, inbox, preferences
 
 urlpatterns = [
     path("notification-preferences/", preferences.Preferences.as_view(), name="notification-preferences"),
+    path("digests/", digests.Digests.as_view(), name="digests"),
     path("inbox/", inbox.Inbox.as_view(), name="inbox"),
     path("inbox/count/", inbox.InboxCount.as_view(), name="inbox-count"),
     path("inbox/read-all/", inbox.ReadInbox.as_view(), name="inbox-read-all"),

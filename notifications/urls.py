@@ -1,9 +1,14 @@
-"""/orgs/<slug>/notifications/."""
+"""/orgs/<slug>/notifications/ and digests/."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from notifications.views import deliveries
+from notifications.views import deliveries, digests
 
 router = SimpleRouter()
 router.register("notifications", deliveries.Notifications, basename="notification")
-urlpatterns = router.urls
+urlpatterns = [
+    path("digests/preview/", digests.DigestPreview.as_view(), name="digest-preview"),
+    path("notifications/health/", deliveries.ChannelHealth.as_view(), name="channel-health"),  # before an id
+    *router.urls,
+]

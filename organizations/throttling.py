@@ -70,6 +70,12 @@ class Previewing(_Named):
     scope = "preview"
 
 
+class SendingDigests(_Named):
+    """RATE_DIGESTS previews of a digest that people send to themselves."""
+
+    scope = "digests"
+
+
 class SendingCodes(_Named):
     """RATE_CODES messages with codes for new contact methods."""
 

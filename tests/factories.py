@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import factory
@@ -14,7 +14,7 @@ from factory.django import DjangoModelFactory
 
 from alerts.models import Alert, AlertRule, Mute, RuleOverride
 from ingest.models import QuarantinedReading
-from notifications.models import ContactMethod, InboxItem, Notification, NotificationPreference, Rest
+from notifications.models import ContactMethod, Digest, InboxItem, Notification, NotificationPreference, Rest
 from organizations import secrets
 from organizations.models import AccessToken, ApiKey, Invitation, LegalHold, Membership, Organization, Role, User
 from organizations.tenancy import SYSTEM_ROLE, acting_as_system
@@ -281,6 +281,19 @@ class RestFactory(Rows):
         model = Rest
 
     user = factory.SubFactory(UserFactory)
+
+
+class DigestFactory(Rows):
+    """Daily at seven, of an owner; due at noon."""
+
+    class Meta:
+        model = Digest
+
+    organization = factory.SubFactory(OrganizationFactory)
+    user = factory.LazyAttribute(lambda digest: MembershipFactory(organization=digest.organization).user)
+    period = "daily"
+    at = time(7, 0)
+    next_at = NOON
 
 
 class QuarantinedReadingFactory(Rows):
