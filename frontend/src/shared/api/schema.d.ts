@@ -87,6 +87,162 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/contact-methods/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The person's own, the oldest first. */
+        get: operations["me_contact_methods_list"];
+        put?: never;
+        /** @description Add one: a code is sent there. Only once that came back is anything else. */
+        post: operations["me_contact_methods_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/contact-methods/{contact}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description As in the list. */
+        get: operations["me_contact_methods_retrieve"];
+        put?: never;
+        post?: never;
+        /** @description Remove it. 409 for the address that the person signs in with. */
+        delete: operations["me_contact_methods_destroy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/contact-methods/{contact}/send-code/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description The one before is worth nothing any more. 409 for one that is verified and works. */
+        post: operations["me_contact_methods_send_code_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/contact-methods/{contact}/verify/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description With the code from the message. 400 if it is wrong; after five wrong ones a new code is needed. */
+        post: operations["me_contact_methods_verify_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/digests/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What was chosen. */
+        get: operations["me_digests"];
+        /** @description These and no others from now on. */
+        put: operations["me_digests_replace"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/inbox/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Newest first; of organizations and sites that are still the person's. */
+        get: operations["me_inbox_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/inbox/{item}/read/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description The item. Again: the same; the person's other screens are told. */
+        post: operations["me_inbox_read"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/inbox/count/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How many the person hasn't read. */
+        get: operations["me_inbox_count"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/inbox/read-all/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Of one organization or of all. What comes meanwhile stays unread. */
+        post: operations["me_inbox_read_all"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/invitations/": {
         parameters: {
             query?: never;
@@ -115,6 +271,24 @@ export interface paths {
         put?: never;
         /** @description The new membership. Somebody else's invitation isn't there. */
         post: operations["me_invitations_accept_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/notification-preferences/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What was chosen. */
+        get: operations["me_notification_preferences"];
+        /** @description This and nothing else from now on. */
+        put: operations["me_notification_preferences_replace"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -371,6 +545,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/orgs/{organization}/alerts/reach/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description As if an alert opened now: at a unit or a site, or at no site in particular. */
+        get: operations["alerts_reach"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/orgs/{organization}/api-keys/": {
         parameters: {
             query?: never;
@@ -490,6 +681,24 @@ export interface paths {
         get: operations["changes_list"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/digests/preview/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The words. Nothing is sent. */
+        get: operations["digests_preview"];
+        put?: never;
+        /** @description The same, sent to oneself. 409 without a verified address that works. */
+        post: operations["digests_preview_send"];
         delete?: never;
         options?: never;
         head?: never;
@@ -791,6 +1000,74 @@ export interface paths {
         get: operations["orgs_notifications_retrieve"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/notifications/{id}/attempts/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Each try to hand it over, the newest first, and what the provider said. */
+        get: operations["orgs_notifications_attempts_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/notifications/{id}/resend/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Promise it once more. 409 unless it failed, or once its secret words were wiped. */
+        post: operations["orgs_notifications_resend_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/notifications/health/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Of each channel and provider: last success, last error, attempts of the last hour and day. */
+        get: operations["notifications_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/notifications/resend/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Promise several once more, each that failed: by id, or of the last 30 days up to 200 that are dead. */
+        post: operations["notifications_resend_many"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1291,6 +1568,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/staff/queues/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Everything at one moment. Answers within two seconds, whoever else does. */
+        get: operations["staff_queues_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1552,6 +1846,22 @@ export interface components {
             /** Format: uuid */
             user: string | null;
         };
+        Attempt: {
+            readonly number: number;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            readonly at: string;
+            readonly duration_ms: number;
+            /** @description Who was asked to carry it, for example smtp. */
+            readonly provider: string;
+            outcome: components["schemas"]["OutcomeEnum"];
+            /** @description The provider's, for example 550 or 40001. */
+            readonly code: string;
+            readonly detail: string;
+            readonly provider_id: string;
+        };
         AuditEvent: {
             id: string;
             /** Format: date-time */
@@ -1578,6 +1888,20 @@ export interface components {
                     after: unknown;
                 };
             };
+        };
+        /** @description From when until when somebody is away. */
+        Away: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            until: string;
+        };
+        /** @description From when until when somebody is away. */
+        AwayRequest: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            until: string;
         };
         /** @enum {unknown} */
         BlankEnum: "";
@@ -1635,9 +1959,28 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
+        ChannelHealth: {
+            channel: components["schemas"]["ContactKindEnum"];
+            /** @description Who carries it; empty where nobody was asked. */
+            provider: string;
+            /**
+             * Format: date-time
+             * @description Within thirty days.
+             */
+            last_success: string | null;
+            last_error: components["schemas"]["LastError"] | null;
+            /** @description Attempts of the last hour. */
+            hour: components["schemas"]["Counts"];
+            /** @description Attempts of the last 24 hours. */
+            day: components["schemas"]["Counts"];
+        };
         ClaimRequest: {
             /** Format: uuid */
             unit: string;
+        };
+        CodeRequest: {
+            /** @description The digits from the message. */
+            code: string;
         };
         CommentRequest: {
             note: string;
@@ -1662,6 +2005,33 @@ export interface components {
          * @enum {string}
          */
         ContactKindEnum: "email" | "sms" | "voice" | "push" | "webhook" | "slack";
+        ContactMethod: {
+            /** Format: uuid */
+            readonly id: string;
+            readonly kind: components["schemas"]["ContactKindEnum"];
+            readonly address: string;
+            /** @description The address that the person signs in with: it stays. */
+            readonly sign_in: boolean;
+            /** Format: date-time */
+            readonly verified_at: string | null;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly code_sent_at: string | null;
+            /**
+             * Format: date-time
+             * @description Since when nothing is sent there: it bounced, or its owner complained.
+             */
+            readonly disabled_at: string | null;
+            readonly disabled_because: string;
+        };
+        Counts: {
+            sent: number;
+            /** @description Tried again, or lost with its sender. */
+            failed: number;
+            /** @description Not tried again. */
+            refused: number;
+        };
         Decided: {
             /** Format: uuid */
             id: string;
@@ -1678,6 +2048,61 @@ export interface components {
         };
         DecidedMany: {
             results: components["schemas"]["Decided"][];
+        };
+        Digest: {
+            /** @description The organization's slug. */
+            org: string;
+            period: components["schemas"]["PeriodEnum"];
+            /**
+             * Format: time
+             * @description Time of day, by the clock of the person's time zone.
+             */
+            at: string;
+            /**
+             * @description Of a weekly one: 0 is Monday. Of a daily one always 0.
+             * @default 0
+             */
+            weekday: number;
+            /** @default true */
+            enabled: boolean;
+            /**
+             * Format: date-time
+             * @description When the next one is due, if it is enabled.
+             */
+            readonly next_at: string;
+        };
+        /** @description The words of a digest. Show `html` where no script of it can run: a sandboxed frame. */
+        DigestPreview: {
+            subject: string;
+            text: string;
+            html: string;
+        };
+        DigestRequest: {
+            /** @description The organization's slug. */
+            org: string;
+            period: components["schemas"]["PeriodEnum"];
+            /**
+             * Format: time
+             * @description Time of day, by the clock of the person's time zone.
+             */
+            at: string;
+            /**
+             * @description Of a weekly one: 0 is Monday. Of a daily one always 0.
+             * @default 0
+             */
+            weekday: number;
+            /** @default true */
+            enabled: boolean;
+        };
+        /** @description All digests of a person. */
+        Digests: {
+            digests: components["schemas"]["Digest"][];
+            /** @description Whose clock `at` goes by: PATCH /api/v1/me/. */
+            readonly time_zone: string;
+        };
+        /** @description All digests of a person. */
+        DigestsRequest: {
+            digests: components["schemas"]["DigestRequest"][];
         };
         DiscardRequest: {
             /** @description Why. It is kept in the audit trail. */
@@ -1825,6 +2250,31 @@ export interface components {
             peak: number | null;
             severity: components["schemas"]["SeverityEnum"];
             rule_name: string;
+        };
+        Health: {
+            results: components["schemas"]["ChannelHealth"][];
+        };
+        InboxItem: {
+            /** Format: uuid */
+            readonly id: string;
+            /** @description Null: about the person's own account. */
+            org: string | null;
+            /** Format: uuid */
+            site: string | null;
+            /** @description What happened, for example alert.opened. */
+            readonly event: string;
+            /** @description What it is about, for example alert:<id>. */
+            readonly about: string;
+            readonly severity: components["schemas"]["SeverityEnum"];
+            readonly subject: string;
+            /** @description One or two sentences. */
+            readonly text: string;
+            /** @description Where in the app it is, beginning with a slash. */
+            readonly path: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly read_at: string | null;
         };
         Invitation: {
             /** Format: uuid */
@@ -2001,6 +2451,13 @@ export interface components {
          * @enum {string}
          */
         LanguageEnum: "af" | "ar" | "ar-dz" | "ast" | "az" | "bg" | "be" | "bn" | "br" | "bs" | "ca" | "ckb" | "cs" | "cy" | "da" | "de" | "dsb" | "el" | "en" | "en-au" | "en-gb" | "eo" | "es" | "es-ar" | "es-co" | "es-mx" | "es-ni" | "es-ve" | "et" | "eu" | "fa" | "fi" | "fr" | "fy" | "ga" | "gd" | "gl" | "he" | "hi" | "hr" | "hsb" | "hu" | "hy" | "ia" | "id" | "ig" | "io" | "is" | "it" | "ja" | "ka" | "kab" | "kk" | "km" | "kn" | "ko" | "ky" | "lb" | "lt" | "lv" | "mk" | "ml" | "mn" | "mr" | "ms" | "my" | "nb" | "ne" | "nl" | "nn" | "os" | "pa" | "pl" | "pt" | "pt-br" | "ro" | "ru" | "sk" | "sl" | "sq" | "sr" | "sr-latn" | "sv" | "sw" | "ta" | "te" | "tg" | "th" | "tk" | "tr" | "tt" | "udm" | "ug" | "uk" | "ur" | "uz" | "vi" | "zh-hans" | "zh-hant";
+        LastError: {
+            /** Format: date-time */
+            at: string;
+            /** @description The provider's; empty where the line failed. */
+            code: string;
+            detail: string;
+        };
         LegalHold: {
             /** Format: uuid */
             readonly id: string;
@@ -2222,6 +2679,10 @@ export interface components {
             /** @description The secret. It is shown this once. */
             readonly key: string;
         };
+        NewContactMethodRequest: {
+            kind: components["schemas"]["ContactKindEnum"];
+            address: string;
+        };
         NoteRequest: {
             /** @default  */
             note: string;
@@ -2231,18 +2692,45 @@ export interface components {
             readonly id: string;
             readonly channel: components["schemas"]["ContactKindEnum"];
             readonly to: string;
+            readonly severity: components["schemas"]["SeverityEnum"];
+            /** @description Which queue it waits in. */
+            readonly urgency: string;
             /** @description What happened, for example alert.opened. */
             readonly event: string;
             /** @description What it is about, for example alert:<id>. */
             readonly about: string;
             readonly subject: string;
-            readonly status: components["schemas"]["NotificationStatusEnum"];
+            /**
+             * @description Sending: a worker has it in hand just now.
+             *
+             *     * `promised` - Promised
+             *     * `sending` - Sending
+             *     * `sent` - Sent
+             *     * `delivered` - Delivered
+             *     * `failed` - Failed
+             *     * `dead` - Dead
+             */
+            status: components["schemas"]["NotificationStatusEnum"];
             readonly attempts: number;
+            /** @description A sender vanished between the provider's yes and ours: sent again under the same id. */
+            readonly maybe_twice: boolean;
+            /**
+             * Format: uuid
+             * @description The message that this was put into, with others.
+             */
+            summary: string | null;
             readonly last_error: string;
             /** Format: date-time */
             readonly created_at: string;
             /** Format: date-time */
+            readonly next_attempt_at: string;
+            /** Format: date-time */
             readonly sent_at: string | null;
+            /**
+             * Format: date-time
+             * @description When the provider said that it arrived.
+             */
+            readonly delivered_at: string | null;
         };
         /**
          * @description * `promised` - Promised
@@ -2300,6 +2788,14 @@ export interface components {
             slug: string;
             name: string;
         };
+        /**
+         * @description * `sent` - Sent
+         *     * `failed` - Failed
+         *     * `refused` - Refused
+         *     * `lost` - Sender vanished
+         * @enum {string}
+         */
+        OutcomeEnum: "sent" | "failed" | "refused" | "lost";
         Override: {
             /** Format: uuid */
             readonly id: string;
@@ -2346,6 +2842,23 @@ export interface components {
              * @description In the future, at most 90 days ahead.
              */
             expires_at: string;
+        };
+        Overview: {
+            /** Format: date-time */
+            at: string;
+            redis: components["schemas"]["ProcessStateEnum"];
+            beat: components["schemas"]["ProcessStateEnum"];
+            /** Format: date-time */
+            beat_last_sign_at: string | null;
+            queues: components["schemas"]["StaffQueue"][];
+            jobs_in_hand: number | null;
+            workers: components["schemas"]["StaffWorker"][];
+            workers_silent: number;
+            running: components["schemas"]["StaffRunningJob"][];
+            tasks: components["schemas"]["StaffTaskRate"][];
+            messages: components["schemas"]["StaffMessageRate"][];
+            failed_last_day: number;
+            failures: components["schemas"]["StaffFailure"][];
         };
         OwnMembership: {
             readonly org: components["schemas"]["OrganizationName"];
@@ -2397,6 +2910,13 @@ export interface components {
             previous: string | null;
             results: components["schemas"]["Area"][];
         };
+        PaginatedAttemptList: {
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+            results: components["schemas"]["Attempt"][];
+        };
         PaginatedAuditEventList: {
             /** Format: uri */
             next: string | null;
@@ -2404,12 +2924,26 @@ export interface components {
             previous: string | null;
             results: components["schemas"]["AuditEvent"][];
         };
+        PaginatedContactMethodList: {
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+            results: components["schemas"]["ContactMethod"][];
+        };
         PaginatedGatewayList: {
             /** Format: uri */
             next: string | null;
             /** Format: uri */
             previous: string | null;
             results: components["schemas"]["Gateway"][];
+        };
+        PaginatedInboxItemList: {
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+            results: components["schemas"]["InboxItem"][];
         };
         PaginatedInvitationList: {
             /** Format: uri */
@@ -2623,6 +3157,12 @@ export interface components {
             /** @description How slowly the product follows the air: its time constant in seconds. Null: that of its kind. */
             product_tau_s?: number | null;
         };
+        /**
+         * @description * `daily` - Daily
+         *     * `weekly` - Weekly
+         * @enum {string}
+         */
+        PeriodEnum: "daily" | "weekly";
         Person: {
             /** Format: uuid */
             readonly id: string;
@@ -2633,6 +3173,42 @@ export interface components {
         PlacingRequest: {
             /** @description What it is for: who reads it in years must understand. */
             reason: string;
+        };
+        Preference: {
+            /** @description The organization's slug. */
+            org: string;
+            severity: components["schemas"]["SeverityEnum"];
+            /** @description Empty: in the app only. */
+            channels: components["schemas"]["ContactKindEnum"][];
+        };
+        PreferenceRequest: {
+            /** @description The organization's slug. */
+            org: string;
+            severity: components["schemas"]["SeverityEnum"];
+            /** @description Empty: in the app only. */
+            channels: components["schemas"]["ContactKindEnum"][];
+        };
+        /** @description All of a person's wishes. */
+        Preferences: {
+            preferences: components["schemas"]["Preference"][];
+            /** @description By the clock of the person's time zone; critical messages pass. */
+            quiet_hours: components["schemas"]["QuietHours"] | null;
+            /** @description Told in the app only, unless nobody else would hear of something critical. */
+            away: components["schemas"]["Away"] | null;
+            /** @description Whose clock quiet hours go by: PATCH /api/v1/me/. */
+            readonly time_zone: string;
+            /** @description The channels that this installation sends by. */
+            readonly available: components["schemas"]["ContactKindEnum"][];
+            /** @description In words: what won't reach the person. */
+            readonly warnings: string[];
+        };
+        /** @description All of a person's wishes. */
+        PreferencesRequest: {
+            preferences: components["schemas"]["PreferenceRequest"][];
+            /** @description By the clock of the person's time zone; critical messages pass. */
+            quiet_hours?: components["schemas"]["QuietHoursRequest"] | null;
+            /** @description Told in the app only, unless nobody else would hear of something critical. */
+            away?: components["schemas"]["AwayRequest"] | null;
         };
         /** @description What the rule would have opened beside what was opened, both in order of `opened_at`. */
         Preview: {
@@ -2652,6 +3228,10 @@ export interface components {
              */
             from: string;
         };
+        PreviewSent: {
+            /** @description The address that it is sent to. */
+            to: string;
+        };
         /** @description A rule as it would be stored, and the range to run it over. */
         PreviewingRequest: {
             /**
@@ -2666,6 +3246,12 @@ export interface components {
              */
             to?: string;
         };
+        /**
+         * @description * `ok` - ok
+         *     * `down` - down
+         * @enum {string}
+         */
+        ProcessStateEnum: "ok" | "down";
         /** @description In order of time, thinned so that each stretch keeps its extremes. */
         Product: {
             /** @description The time constant with which the product follows the air, in seconds. */
@@ -2721,6 +3307,49 @@ export interface components {
             readonly decided_at: string | null;
             decided_by: components["schemas"]["DecidedBy"] | null;
         };
+        /** @description `from` is no name for a field in Python. */
+        QuietHours: {
+            /** Format: time */
+            from: string;
+            /** Format: time */
+            to: string;
+        };
+        /** @description `from` is no name for a field in Python. */
+        QuietHoursRequest: {
+            /** Format: time */
+            from: string;
+            /** Format: time */
+            to: string;
+        };
+        Reach: {
+            results: components["schemas"]["Reached"][];
+            warnings: string[];
+        };
+        ReachChannel: {
+            kind: components["schemas"]["ContactKindEnum"];
+            /** @description Masked, unless it is your own. */
+            to: string;
+            /**
+             * Format: date-time
+             * @description When it would be sent: later in quiet hours.
+             */
+            at: string;
+            why: string;
+        };
+        Reached: {
+            /** Format: uuid */
+            user: string;
+            name: string;
+            /** @description Something would be sent, be it later. */
+            told: boolean;
+            channels: components["schemas"]["ReachChannel"][];
+            /** @description Why not, or not by other channels. */
+            reasons: string[];
+        };
+        ReadAllRequest: {
+            /** @description Only this organization's; else all. */
+            org?: string;
+        };
         Reading: {
             /**
              * Format: date-time
@@ -2746,6 +3375,24 @@ export interface components {
         /** @description Why it isn't over. */
         ReopenRequest: {
             note: string;
+        };
+        /** @description Some by id, or what is dead, the newest first. */
+        ResendRequest: {
+            ids?: string[];
+            status?: components["schemas"]["ResendStatusEnum"];
+        };
+        /**
+         * @description * `dead` - dead
+         * @enum {string}
+         */
+        ResendStatusEnum: "dead";
+        Resent: {
+            /** @description Promised once more; of a part of a summary the summary. */
+            resent: string[];
+            /** @description How many of those that were asked for can't be sent again. */
+            left: number;
+            /** @description There are more dead ones: ask again. */
+            more: boolean;
         };
         /**
          * @description * `raw` - raw
@@ -2987,6 +3634,72 @@ export interface components {
             /** Format: date-time */
             until: string;
         };
+        StaffFailure: {
+            /** Format: uuid */
+            id: string;
+            task: string;
+            queue: string;
+            /** Format: uuid */
+            organization: string | null;
+            error: string;
+            /** Format: date-time */
+            failed_at: string;
+            /** Format: date-time */
+            retried_at: string | null;
+        };
+        StaffMessageRate: {
+            outcome: components["schemas"]["OutcomeEnum"];
+            last_minute: number;
+            last_hour: number;
+        };
+        /** @description `bells` are jobs in Redis (null: it is away), `messages` rows of the outbox, which are the queue. */
+        StaffQueue: {
+            queue: string;
+            bells: number | null;
+            /** Format: double */
+            oldest_bell_s: number | null;
+            messages_due: number;
+            /** Format: double */
+            oldest_message_s: number | null;
+            messages_in_hand: number;
+            messages_later: number;
+            /**
+             * @description unknown: beat is away, and nobody asks them for a sign.
+             *
+             *     * `ok` - ok
+             *     * `down` - down
+             *     * `unknown` - unknown
+             */
+            workers: components["schemas"]["WorkersStateEnum"];
+            /** Format: date-time */
+            last_sign_at: string | null;
+        };
+        StaffRunningJob: {
+            id: string;
+            task: string;
+            queue: string;
+            worker: string;
+            /** Format: uuid */
+            organization: string | null;
+            /** Format: double */
+            running_s: number | null;
+        };
+        StaffTaskRate: {
+            task: string;
+            queue: string;
+            last_minute: number;
+            last_hour: number;
+            failed_last_hour: number;
+            /** Format: double */
+            average_ms: number;
+        };
+        StaffWorker: {
+            name: string;
+            queues: string[];
+            slots: number;
+            running: number;
+            memory_bytes: number;
+        };
         /** @description A rule, and what of it holds for the unit. */
         StandingRule: {
             /** Format: uuid */
@@ -3149,6 +3862,17 @@ export interface components {
          * @enum {string}
          */
         UnitStatusEnum: "ok" | "warning" | "critical" | "no_data" | "fault";
+        Unread: {
+            /** @description Counted up to 1000. */
+            unread: number;
+        };
+        /**
+         * @description * `ok` - ok
+         *     * `down` - down
+         *     * `unknown` - unknown
+         * @enum {string}
+         */
+        WorkersStateEnum: "ok" | "down" | "unknown";
         /** @description An alert that the rule would have opened. */
         Would: {
             /** Format: uuid */
@@ -3565,6 +4289,371 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    me_contact_methods_list: {
+        parameters: {
+            query?: {
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                /** @description Rows in a page. */
+                page_size?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedContactMethodList"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    me_contact_methods_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewContactMethodRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactMethod"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    me_contact_methods_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contact: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactMethod"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    me_contact_methods_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contact: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    me_contact_methods_send_code_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contact: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactMethod"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    me_contact_methods_verify_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contact: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactMethod"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    me_digests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Digests"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    me_digests_replace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DigestsRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Digests"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    me_inbox_list: {
+        parameters: {
+            query?: {
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                org?: string;
+                /** @description Rows in a page. */
+                page_size?: number;
+                /**
+                 * @description * `info` - Info
+                 *     * `warning` - Warning
+                 *     * `critical` - Critical
+                 */
+                severity?: ("critical" | "info" | "warning")[];
+                unread?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedInboxItemList"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    me_inbox_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InboxItem"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    me_inbox_count: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unread"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    me_inbox_read_all: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReadAllRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unread"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     me_invitations_list: {
         parameters: {
             query?: {
@@ -3618,6 +4707,62 @@ export interface operations {
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    me_notification_preferences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preferences"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    me_notification_preferences_replace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreferencesRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preferences"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             406: components["responses"]["Problem406"];
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
@@ -4502,6 +5647,44 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    alerts_reach: {
+        parameters: {
+            query?: {
+                /**
+                 * @description * `info` - Info
+                 *     * `warning` - Warning
+                 *     * `critical` - Critical
+                 */
+                severity?: "info" | "warning" | "critical";
+                site?: string;
+                unit?: string;
+            };
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reach"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     orgs_api_keys_list: {
         parameters: {
             query?: {
@@ -4996,6 +6179,83 @@ export interface operations {
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    digests_preview: {
+        parameters: {
+            query?: {
+                /**
+                 * @description * `daily` - Daily
+                 *     * `weekly` - Weekly
+                 */
+                period?: "daily" | "weekly";
+            };
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DigestPreview"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    digests_preview_send: {
+        parameters: {
+            query?: {
+                /**
+                 * @description * `daily` - Daily
+                 *     * `weekly` - Weekly
+                 */
+                period?: "daily" | "weekly";
+            };
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewSent"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
             503: components["responses"]["Problem503"];
         };
@@ -6068,6 +7328,12 @@ export interface operations {
                 /** @description Rows in a page. */
                 page_size?: number;
                 /**
+                 * @description * `info` - Info
+                 *     * `warning` - Warning
+                 *     * `critical` - Critical
+                 */
+                severity?: ("critical" | "info" | "warning")[];
+                /**
                  * @description * `promised` - Promised
                  *     * `sending` - Sending
                  *     * `sent` - Sent
@@ -6076,6 +7342,7 @@ export interface operations {
                  *     * `dead` - Dead
                  */
                 status?: ("dead" | "delivered" | "failed" | "promised" | "sending" | "sent")[];
+                user?: string | string[];
             };
             header?: never;
             path: {
@@ -6132,6 +7399,149 @@ export interface operations {
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_notifications_attempts_list: {
+        parameters: {
+            query?: {
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                /** @description Rows in a page. */
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this notification. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedAttemptList"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_notifications_resend_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this notification. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notification"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    notifications_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    notifications_resend_many: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ResendRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Resent"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
             503: components["responses"]["Problem503"];
         };
@@ -7844,6 +9254,30 @@ export interface operations {
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    staff_queues_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             406: components["responses"]["Problem406"];
             429: components["responses"]["Problem429"];
             503: components["responses"]["Problem503"];
