@@ -9,7 +9,7 @@ from django.db.models import Case, CharField, F, QuerySet, Value, When
 from django.db.models.functions import Now
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import viewsets
+from rest_framework import generics, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -54,7 +54,6 @@ class Notifications(OrganizationScoped, viewsets.ReadOnlyModelViewSet[Notificati
         "list": "notifications.view",
         "retrieve": "notifications.view",
         "attempts": "notifications.view",
-        "health": "notifications.view",
         "resend": "notifications.resend",
         "resend_many": "notifications.resend",
     }
@@ -103,9 +102,18 @@ class Notifications(OrganizationScoped, viewsets.ReadOnlyModelViewSet[Notificati
         again = outbox.resend_all(ids=ids, at=at)
         return Response({"resent": again, "left": max(len(ids) - len(again), 0), "more": more})
 
-    @extend_schema(responses=HealthSerializer, filters=False, operation_id="notifications_health")
-    @action(detail=False, methods=["get"], pagination_class=None)
-    def health(self, request: Request, **kwargs: Any) -> Response:
-        """How each channel and provider has been: last success, last error, attempts of the last hour and day."""
+
+class ChannelHealth(OrganizationScoped, generics.GenericAPIView[Notification]):
+    """How the channels have been."""
+
+    may = {"GET": "notifications.view"}
+    queryset = Notification.objects.all()
+    serializer_class = HealthSerializer
+    pagination_class = None
+    filter_backends = ()
+
+    @extend_schema(operation_id="notifications_health")
+    def get(self, request: Request, **kwargs: Any) -> Response:
+        """Of each channel and provider: last success, last error, attempts of the last hour and day."""
         found = channel_health.of_organization(organization_id=self.organization.pk, at=timezone.now())
         return Response(HealthSerializer({"results": found}).data)
