@@ -108,11 +108,20 @@ def without_secrets(text: str) -> str:
     return _SECRET_LINK.sub(r"/\1/…", text)
 
 
+_TRACES = logging.Formatter()
+
+
 class SecretLinksFilter(logging.Filter):
-    """Takes the secret out of addresses that end in one: Django logs the path of what it answers with an error."""
+    """Takes the secret out of addresses that end in one: Django logs the path of what it answers with an error.
+
+    Out of traces too: an error's words may hold what it was about.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
         if _SECRET_LINK.search(message):
             record.msg, record.args = without_secrets(message), ()
+        if record.exc_info and not record.exc_text:
+            # What is here already is what a formatter writes.
+            record.exc_text = without_secrets(_TRACES.formatException(record.exc_info))
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 import pytest
 
@@ -27,3 +28,14 @@ def test_a_secret_at_the_end_of_an_address_is_left_out(
     record = logging.LogRecord("django.request", logging.ERROR, __file__, 1, message, arguments, None)
     assert SecretLinksFilter().filter(record)
     assert record.getMessage() == logged
+
+
+def test_a_secret_in_a_trace_is_left_out_too() -> None:
+    try:
+        raise ValueError("no answer from /reset-password/3-abc-def")
+    except ValueError:
+        record = logging.LogRecord("x", logging.ERROR, __file__, 1, "it failed", (), sys.exc_info())
+    assert SecretLinksFilter().filter(record)
+    said = logging.Formatter().format(record)
+    assert said.endswith("ValueError: no answer from /reset-password/…")
+    assert "3-abc-def" not in said
