@@ -130,6 +130,7 @@ def no_broker() -> Iterator[None]:
     """A port at which nobody listens."""
     away = Celery("away", broker="redis://127.0.0.1:1", set_as_current=False)
     away.conf.task_publish_retry = False
+    away.conf.broker_transport_options = {"max_retries": 1, "interval_start": 0}
     away.set_current()
     yield
     app.set_current()
