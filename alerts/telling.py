@@ -264,11 +264,11 @@ def those_concerned(*, organization_id: UUID, site_id: UUID | None) -> QuerySet[
     return people.members(organization_id=organization_id, site_id=site_id, roles=roles)
 
 
-def _concerned(alert: Alert, *, also: Collection[UUID] = ()) -> Collection[UUID]:
+def _concerned(alert: Alert, *, also: Collection[UUID] = ()) -> QuerySet[Membership, UUID]:
     concerned = those_concerned(organization_id=alert.organization_id, site_id=alert.site_id)
     if also:
         concerned |= _members(alert).filter(user__in=also)
-    return list(concerned.values_list("user_id", flat=True))
+    return concerned.values_list("user_id", flat=True)
 
 
 # --- how it is said -----------------------------------------------------------------------------------------------
@@ -278,7 +278,7 @@ Context = dict[str, object]
 
 def _tell(
     alert: Alert,
-    to: Collection[UUID] | QuerySet[Membership, UUID],
+    to: QuerySet[Membership, UUID],
     *,
     template: str,
     context: Callable[[str], Context],

@@ -17,7 +17,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import CharField, OuterRef, Subquery
+from django.db.models import CharField, OuterRef, QuerySet, Subquery
 from django.utils import dateformat
 
 from notifications import preferences
@@ -53,7 +53,8 @@ def routes(people: Iterable[UUID], *, organization_id: UUID, severity: str, at: 
         user=OuterRef("pk"), organization=organization_id, severity=severity
     ).values("channels")[:1]
     users = list(
-        User.objects.filter(pk__in=list(people), is_active=True)
+        # A query for people becomes a part of this one.
+        User.objects.filter(pk__in=people if isinstance(people, QuerySet) else list(people), is_active=True)
         .select_related("rest")
         .annotate(chosen=Subquery(wish, output_field=ArrayField(CharField())))
         .order_by("email", "pk")
