@@ -36,12 +36,16 @@ class NotNow(Exception):
     """The provider can't take it now. Raised where its answer tells more than an error of the line would.
 
     `retry_after_s`: when it asked us to come back; None: as usual.
+    `unheard`: it was handed over and the answer never came: it may have arrived, so the next attempt is marked.
     """
 
-    def __init__(self, words: str, *, code: str = "", retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, words: str, *, code: str = "", retry_after_s: float | None = None, unheard: bool = False
+    ) -> None:
         super().__init__(words)
         self.code = code
         self.retry_after_s = retry_after_s
+        self.unheard = unheard
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
 import random
 import threading
 import time
@@ -11,6 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final, NamedTuple
 
 from django.db import DatabaseError, InterfaceError, OperationalError
@@ -51,10 +51,6 @@ LAST_WORDS_S: Final = 15.0
 SUSPECT_AFTER: Final = 3
 
 
-# None: a carrier has ended.
-_Outcomes = queue.SimpleQueue[Tried | None]
-
-
 class Carried(NamedTuple):
     """How many were sent, and the channels of which some had to go back because none came through in time."""
 
@@ -91,23 +87,65 @@ def _in_turn(messages: Iterable[Claimed]) -> Iterator[list[Claimed]]:
     yield from ([message] for message in suspects)
 
 
+class _Basket:
+    """What has come back: it stays in here until it is written down, whatever interrupts us."""
+
+    def __init__(self) -> None:
+        self.out = 0  # carriers on their way
+        self._tried: deque[Tried] = deque()
+        self._news, self._lock = threading.Event(), threading.Lock()
+
+    def put(self, one: Tried) -> None:
+        self._tried.append(one)
+        if not self._news.is_set():
+            self._news.set()
+
+    def carriers_leave(self, count: int) -> None:
+        with self._lock:
+            self.out += count
+
+    def carrier_ended(self) -> None:
+        with self._lock:
+            self.out -= 1
+        self._news.set()
+
+    def __bool__(self) -> bool:
+        return bool(self._tried)
+
+    def gathered(self, patience_s: float) -> list[Tried]:
+        """What is in it: the first is waited for, those after it for a moment, so that they share a transaction."""
+        wait_s = patience_s
+        while self.out and len(self._tried) < SETTLE_AT_ONCE and self._news.wait(wait_s):
+            self._news.clear()
+            wait_s = GATHER_S if self._tried else patience_s
+        # One step of the interpreter: nobody adds meanwhile.
+        return list(islice(self._tried, SETTLE_AT_ONCE))
+
+    def forget(self, count: int) -> None:
+        """The first ones are written down."""
+        for _ in range(count):
+            self._tried.popleft()
+
+
 class _Lane:
     """The messages of one channel, and the threads that carry them."""
 
-    def __init__(self, channel: Channel, waiting: Sequence[Claimed], outcomes: _Outcomes) -> None:
+    def __init__(self, channel: Channel, waiting: Sequence[Claimed], basket: _Basket) -> None:
         self.waiting = deque(waiting)
-        self._channel, self._outcomes = channel, outcomes
-        self.carriers = self._alive = min(channel.AT_ONCE, len(waiting))
+        self._channel, self._basket = channel, basket
+        self._alive = min(channel.AT_ONCE, len(waiting))
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
 
     def start(self, may_begin: Callable[[], bool]) -> None:
         """They end when nothing waits, or nothing may be begun any more."""
-        for _ in range(self.carriers):
+        for _ in range(self._alive):
             # What they log carries the id of our job.
             run = copy_context().run
             thread = threading.Thread(target=run, args=(self._carry, may_begin), name="carrier", daemon=True)
             self._threads.append(thread)
+        self._basket.carriers_leave(len(self._threads))
+        for thread in self._threads:
             thread.start()
 
     def is_busy(self) -> bool:
@@ -122,7 +160,7 @@ class _Lane:
             with self._channel.carrier() as send:
                 while may_begin() and (held := self._next()) is not None:
                     requests.belong_to(held.parcel.organization_id)
-                    self._outcomes.put(_tried(held, send, self._channel.PROVIDER))
+                    self._basket.put(_tried(held, send, self._channel.PROVIDER))
                     held = None
         except BaseException as error:
             logger.exception("a carrier of %s broke down", self._channel.PROVIDER)
@@ -136,8 +174,8 @@ class _Lane:
             while is_last and may_begin() and (message := self._next()) is not None:
                 failed.append(message)
             for message in failed:
-                self._outcomes.put(_broken_down(message, broke, self._channel.PROVIDER))
-        self._outcomes.put(None)
+                self._basket.put(_broken_down(message, broke, self._channel.PROVIDER))
+        self._basket.carrier_ended()
 
     def _next(self) -> Claimed | None:
         try:
@@ -156,57 +194,51 @@ class _Trip:
         self._renewed = claim.at
         self._begin_before = 0.0
         self._is_ours = True
-        # What has come back and isn't written down: whatever interrupts us, it isn't forgotten.
-        self._unsettled: list[Tried] = []
 
     def hand_over(self, messages: Sequence[Claimed], channels: Mapping[str, Channel]) -> Carried:
         """Those of the claim: returns when all are settled, put back, or left to their lease."""
         began = time.monotonic()
         self._begin_before = min(began + self._begin_within_s, self._renewed + LEASE_S - MARGIN_S)
-        outcomes: _Outcomes = queue.SimpleQueue()
-        lanes = self._lanes(messages, channels, outcomes)
-        running, arrived = 0, set[str]()
-        sent = 0
+        basket = _Basket()
+        lanes = self._lanes(messages, channels, basket)
+        sent, arrived = 0, set[str]()
         try:
             for lane in lanes.values():
                 lane.start(self._may_begin)
-                running += lane.carriers
-            while running or not outcomes.empty():
-                running -= _gather(self._unsettled, outcomes, running=running, patience_s=RENEW_S)
-                some, self._unsettled = self._settle(self._unsettled), []
+            while basket.out or basket:
+                some = basket.gathered(RENEW_S)
+                self._settle(some)
+                basket.forget(len(some))
                 self._renew()
                 sent += sum(one.outcome == Outcome.SENT for one in some)
                 arrived.update(one.claimed.parcel.channel for one in some if one.outcome == Outcome.SENT)
                 if time.monotonic() - began > WAIT_S:
-                    logger.error("%s carriers don't come back: what they carry is left to its lease", running)
+                    logger.error("%s carriers don't come back: what they carry is left to its lease", basket.out)
                     break
         except BaseException:
-            self._end_early(lanes, outcomes)
-            self._put_back(lanes)
+            self._end_early(lanes, basket)
             raise
         unsent = self._put_back(lanes)
         return Carried(sent, frozenset(unsent - arrived))
 
-    def _lanes(
-        self, messages: Sequence[Claimed], channels: Mapping[str, Channel], outcomes: _Outcomes
-    ) -> dict[str, _Lane]:
+    def _lanes(self, messages: Sequence[Claimed], channels: Mapping[str, Channel], basket: _Basket) -> dict[str, _Lane]:
         waiting: dict[str, list[Claimed]] = defaultdict(list)
         for message in messages:
             if message.lost and message.parcel.attempt > MOST_LOST:
-                outcomes.put(_given_up(message))
+                basket.put(_given_up(message))
             elif message.parcel.channel not in channels:
-                outcomes.put(_refused_here(message))
+                basket.put(_refused_here(message))
             else:
                 waiting[message.parcel.channel].append(message)
-        return {name: _Lane(channels[name], some, outcomes) for name, some in waiting.items()}
+        return {name: _Lane(channels[name], some, basket) for name, some in waiting.items()}
 
     def _may_begin(self) -> bool:
         return self._is_ours and time.monotonic() < self._begin_before
 
-    def _settle(self, some: Sequence[Tried]) -> Sequence[Tried]:
+    def _settle(self, some: Sequence[Tried]) -> None:
         """Write down what became of them. While the database is away it is tried again: they are sent, after all."""
         if not some:
-            return some
+            return
         since = time.monotonic()
         while True:
             try:
@@ -225,10 +257,9 @@ class _Trip:
                 # One of them is at fault: it mustn't keep the others from being settled.
                 for one in some:
                     self._settle([one])
-                return some
+                return
         self._left.difference_update([one.claimed.parcel.id for one in some])
         _switch_off(some)
-        return some
 
     def _renew(self) -> None:
         """Keep the lease on what is left. If it was lost, nothing more is begun."""
@@ -259,39 +290,23 @@ class _Trip:
             self._left.difference_update(unsent)
         return set(unsent.values())
 
-    def _end_early(self, lanes: Mapping[str, _Lane], outcomes: _Outcomes) -> None:
+    def _end_early(self, lanes: Mapping[str, _Lane], basket: _Basket) -> None:
         """Told to end, or the database went for good: begin nothing more, settle what still comes back in time."""
         self._begin_before = 0.0
         until = time.monotonic() + LAST_WORDS_S
         while any(lane.is_busy() for lane in lanes.values()) and time.monotonic() < until:
-            _gather(self._unsettled, outcomes, running=1, patience_s=GATHER_S)
-        _gather(self._unsettled, outcomes, running=0, patience_s=0.0)
-        if self._unsettled:
-            try:
+            basket.gathered(GATHER_S)
+        try:
+            while some := basket.gathered(0.0):
                 with acting_as_system("delivery"):
-                    claiming.settle(lease=self._lease, tried=self._unsettled)
-            except DatabaseError:
-                logger.exception("%s messages are left to their lease", len(self._unsettled))
+                    claiming.settle(lease=self._lease, tried=some)
+                basket.forget(len(some))
+        except DatabaseError:
+            logger.exception("what was sent is left to its lease")
+        self._put_back(lanes)
 
 
 _ORIGIN: Final = Origin(via="delivery")
-
-
-def _gather(into: list[Tried], outcomes: _Outcomes, *, running: int, patience_s: float) -> int:
-    """Add what has come back: the first is waited for, those after it for a moment. Returns how many carriers ended."""
-    ended = 0
-    wait_s = patience_s if running else 0.0
-    try:
-        while len(into) < SETTLE_AT_ONCE:
-            one = outcomes.get(timeout=wait_s) if wait_s else outcomes.get_nowait()
-            if one is None:
-                ended += 1
-            else:
-                into.append(one)
-            wait_s = GATHER_S if ended < running and outcomes.empty() else 0.0
-    except queue.Empty:
-        pass
-    return ended
 
 
 def _tried(message: Claimed, send: Send, provider: str) -> Tried:
@@ -303,16 +318,17 @@ def _tried(message: Claimed, send: Send, provider: str) -> Tried:
     except Refused as refusal:
         logger.warning("notification %s was refused", message.parcel.id)
         code, words, wait_s, is_bad = refusal.code, str(refusal), None, refusal.bad_address
-        outcome = Outcome.REFUSED
+        outcome, is_unheard = Outcome.REFUSED, False
     except Exception as error:
         code, asked_s = (error.code, error.retry_after_s) if isinstance(error, NotNow) else ("", None)
         words = str(error) if isinstance(error, NotNow) else f"{type(error).__name__}: {error}"
         outcome, wait_s, is_bad = Outcome.FAILED, pause(message, asked_s=asked_s), False
+        is_unheard = isinstance(error, NotNow) and error.unheard
         level = logging.ERROR if wait_s is None else logging.WARNING
         key, attempt = message.parcel.id, message.parcel.attempt
         logger.log(level, "notification %s failed, attempt %s: %s", key, attempt, code or type(error).__name__)
     took_ms = int((time.monotonic() - began) * 1000)
-    return Tried(message, outcome, began, took_ms, provider, "", code, words, wait_s, is_bad)
+    return Tried(message, outcome, began, took_ms, provider, "", code, words, wait_s, is_bad, is_unheard)
 
 
 def pause(message: Claimed, *, asked_s: float | None = None) -> float | None:

@@ -73,7 +73,8 @@ WHERE lease = %(lease)s AND notification_id = ANY(%(ids)s)
 _SETTLE: Final = """
 WITH told AS (
   SELECT * FROM unnest($2::uuid[], $3::text[], $4::float8[], $5::float8[], $6::int[], $7::text[], $8::text[],
-    $9::text[], $10::text[]) AS told (id, outcome, wait, age, duration, provider, code, error, provider_id)
+    $9::text[], $10::text[], $11::bool[])
+    AS told (id, outcome, wait, age, duration, provider, code, error, provider_id, unheard)
 ), gone AS (
   DELETE FROM notifications_outboxentry entry USING told
   WHERE entry.notification_id = told.id AND entry.lease = $1::uuid AND told.wait IS NULL
@@ -94,6 +95,7 @@ settled AS (
     attempts = ours.attempts, next_attempt_at = coalesce(ours.due_at, n.next_attempt_at),
     provider_id = CASE WHEN ours.wait IS NULL THEN ours.provider_id ELSE n.provider_id END,
     sent_at = CASE WHEN ours.outcome = 'sent' THEN clock_timestamp() ELSE n.sent_at END,
+    maybe_twice = n.maybe_twice OR ours.unheard,
     -- A secret has arrived, or will never: whoever reads the database afterwards finds none.
     subject = CASE WHEN n.confidential AND ours.wait IS NULL THEN '' ELSE n.subject END,
     text = CASE WHEN n.confidential AND ours.wait IS NULL THEN '' ELSE n.text END,
@@ -156,6 +158,8 @@ class Tried:
     error: str = ""
     wait_s: float | None = None
     bad_address: bool = False
+    # Handed over, and the answer never came: it may have arrived.
+    unheard: bool = False
 
 
 def claim(*, urgency: int, most: int, without: Collection[str] = ()) -> Claim:
@@ -210,6 +214,7 @@ def settling(*, lease: UUID, tried: Sequence[Tried]) -> Step:
             array_of([_plain(one.code, 32) for one in tried]),
             array_of([_plain(one.error, 2000) for one in tried]),
             array_of([_plain(one.provider_id, 200) for one in tried]),
+            f"{{{','.join(['t' if one.unheard else 'f' for one in tried])}}}",
         ],
     )
 

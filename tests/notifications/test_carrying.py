@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from freshtrack.embedded.processes import wait_until
 from notifications import outbox
-from notifications.channels import Parcel, Send, Sent
+from notifications.channels import NotNow, Parcel, Send, Sent
 from notifications.models import Attempt, Notification, NotificationStatus, OutboxEntry, Outcome, Urgency
 from notifications.outbox import claiming
 from notifications.outbox.carrying import Carried, carry
@@ -230,6 +230,17 @@ def test_a_worker_that_is_out_of_time_settles_what_comes_back_and_leaves_the_res
         signal.signal(signal.SIGUSR1, before)
     assert 2 <= statuses()[SENT] == len(begun)
     assert waiting() == [(False, 0)] * (6 - len(begun)), "nobody thinks that they may have arrived"
+
+
+def test_what_may_have_arrived_unheard_is_marked_before_it_is_sent_again() -> None:
+    row, other = NotificationFactory(), NotificationFactory()
+
+    def send(parcel: Parcel) -> Sent:
+        raise NotNow("the line broke", unheard=parcel.id == row.pk)
+
+    carry(claimed(), channels={"email": Courier(send)})
+    assert (fresh(row).status, fresh(row).maybe_twice) == (FAILED, True)
+    assert (fresh(other).status, fresh(other).maybe_twice) == (FAILED, False)
 
 
 def test_when_it_was_tried_is_told_by_the_clock_of_the_database() -> None:

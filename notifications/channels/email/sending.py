@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parseaddr
+from traceback import walk_tb
 from typing import Any, Final
 
 from django.conf import settings
@@ -97,7 +98,17 @@ def _send(parcel: Parcel, connection: Any) -> Sent:
         # What it has against us (no credentials, an unknown sender, a blocked network) is no fault of this message:
         # somebody mends it, and whoever is owed an alarm gets it late rather than never.
         raise NotNow(_words(error.smtp_code, error.smtp_error), code=str(error.smtp_code)) from error
+    except OSError as error:
+        if not _may_have_arrived(error):
+            raise
+        raise NotNow(f"{type(error).__name__}: {error}", unheard=True) from error
     return Sent(known, "250" if PROVIDER == "smtp" else "")
+
+
+def _may_have_arrived(error: Exception) -> bool:
+    """Whether the line broke while the message went over it: whoever took all of it may not have been heard."""
+    handing_over = smtplib.SMTP.data.__code__
+    return any(frame.f_code is handing_over for frame, _ in walk_tb(error.__traceback__))
 
 
 def _judged(code: int, reason: bytes | str) -> Exception:
