@@ -19,10 +19,11 @@ from bench.history import HistoryBench
 from bench.ingest import IngestBench, contestant_of
 from bench.isolation import IsolationBench
 from bench.journey import JourneyBench
+from bench.outbox import OutboxBench
 from bench.pages import PagesBench
 from bench.sizes import FULL, QUICK, Sizes
 
-PARTS = ("ingest", "pages", "history", "growth", "isolation")
+PARTS = ("ingest", "pages", "outbox", "history", "growth", "isolation")
 RESULTS = Path(__file__).resolve().parent / "results.json"
 
 _began = time.monotonic()
@@ -50,6 +51,8 @@ async def measure(place: house.House, sizes: Sizes, peers: node.Peers | None, pa
     if "pages" in parts:
         results |= await measure_pages(place, used, sizes)
         place.stop("worker", "beat")
+    if "outbox" in parts:
+        results["outbox"] = measure_outbox(OutboxBench(place, sizes, peers), sizes)
     if twins:
         results |= await measure_past(twins, used, sizes, parts)
     if "isolation" in parts:
@@ -163,6 +166,22 @@ async def measure_pages(place: house.House, used: fleet.Fleet, sizes: Sizes) -> 
     return results
 
 
+def measure_outbox(bench: OutboxBench, sizes: Sizes) -> dict[str, Any]:
+    """Promised messages and jobs in turn."""
+    repeats = []
+    for repeat in range(1, sizes.repeats + 1):
+        got = bench.measure()
+        repeats.append(got)
+        jobs = f", BullMQ {got['bullmq']['jobs_a_second']} jobs/s" if got["bullmq"] else ""
+        say(
+            f"{repeat} of {sizes.repeats}: outbox: {got['one']['messages_a_second']} messages/s, in two processes "
+            f"{got['two']['messages_a_second']}{jobs}; urgent p99 {got['urgent']['p99_ms']} ms, beside bulk "
+            f"{got['beside_bulk']['p99_ms']} ms, load average {got['two']['load_average']}"
+        )
+    say(f"sending {sizes.slow_messages} messages to a slow provider")
+    return {"repeats": repeats, "slow_provider": bench.slow_provider()}
+
+
 def price_of_isolation(place: house.House, sizes: Sizes) -> list[dict[str, Any]]:
     """Last, since the rows that it needs would weigh on everything else."""
     say(f"making {sizes.organizations} organizations")
@@ -206,7 +225,7 @@ def main() -> None:
     if peers is None:
         say(node.NONE)
     with contextlib.ExitStack() as held:
-        if peers is not None and "ingest" in parts:
+        if peers is not None and not {"ingest", "outbox"}.isdisjoint(parts):
             scratch = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="bench-peers-")))
             peers = node.installed(peers, scratch)
         say(f"load average {machine.LOAD_BEFORE:.2f}; starting a durable PostgreSQL and Redis")

@@ -53,6 +53,16 @@ def memory_mb(pid: int) -> float:
     return int(_first(f"/proc/{pid}/status", "VmRSS").split()[0]) / 1024
 
 
+def memory_of_family_mb(pid: int) -> float:
+    """What a process and its children hold in memory now; pages that they share are counted for each."""
+    family = [pid]
+    for folder in Path("/proc").glob("[0-9]*"):
+        fields = _stat(folder)
+        if fields is not None and int(fields[1]) == pid:
+            family.append(int(folder.name))
+    return sum(memory_mb(member) for member in family)
+
+
 def load_average() -> float:
     """Of the last minute. Ours is in it."""
     return round(os.getloadavg()[0], 2)

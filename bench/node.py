@@ -1,7 +1,8 @@
 """The peers: what teams who write in Node would build. They run where BENCH_PEERS points to a folder that has them.
 
-A peer is `fastify_ingest.js` in that folder, told by the environment what it is (MODE), where it listens (PORT) and
-where the database is (PGSOCK). It gets a database `bench` in the same cluster, with the tables that it needs.
+A peer of ingest is `fastify_ingest.js` in that folder, told by the environment what it is (MODE), where it listens
+(PORT) and where the database is (PGSOCK). It gets a database `bench` in the same cluster, with the tables that it
+needs. A peer of the outbox is `bullmq_bench.js` (outbox.py).
 """
 
 from __future__ import annotations

@@ -48,6 +48,11 @@ class Sizes:
     summed_up: int = 20  # sensors with the longest past, whose hours and days are made
     screens: int = 20  # opened, for the newest of all sensors
     by_hand: int = 5  # times that plain SQL is run
+    promised: int = 100_000  # messages for a channel that says yes at once
+    urgent: int = 200  # of them one at a time
+    slow_messages: int = 10_000  # for a provider that thinks for 50 ms
+    bulk_jobs: int = 50_000  # that wait while urgent messages are promised
+    bullmq_jobs: int = 50_000
 
 
 FULL = Sizes()
@@ -72,6 +77,11 @@ QUICK = Sizes(
     large_rows=5_000_000,
     summed_up=4,
     screens=5,
+    promised=20_000,
+    urgent=50,
+    slow_messages=500,
+    bulk_jobs=2_000,
+    bullmq_jobs=20_000,
 )
 # For the tests: numbers mean nothing.
 TINY = Sizes(
@@ -100,4 +110,9 @@ TINY = Sizes(
     summed_up=2,
     screens=2,
     by_hand=1,
+    promised=300,
+    urgent=3,
+    slow_messages=20,
+    bulk_jobs=30,
+    bullmq_jobs=100,
 )

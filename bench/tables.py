@@ -20,6 +20,7 @@ def render(results: Results) -> str:
         "history": _history,
         "journey": _journey,
         "pages": _pages,
+        "outbox": _outbox,
         "isolation": _isolation,
     }
     shown = [show(results) for part, show in parts.items() if part in results]
@@ -143,7 +144,7 @@ def targets(results: Results) -> list[str]:
     if not rows:
         return []
     told = [_table("Ratios and targets, judged by the median", ["", "min / median / max", "target", ""], rows)]
-    return told if results.get("peers") or "ingest" not in results else [NO_PEERS, *told]
+    return told if results.get("peers") or not {"ingest", "outbox"} & results.keys() else [NO_PEERS, *told]
 
 
 def _journey(results: Results) -> str:
@@ -177,6 +178,50 @@ def _pages(results: Results) -> str:
         for name, title in names.items()
     ]
     return _table("Pages, one request at a time", ["", "p50 ms", "p99 ms", "SQL statements", "kB"], rows)
+
+
+def _outbox(results: Results) -> str:
+    repeats, slow = results["outbox"]["repeats"], results["outbox"]["slow_provider"]
+    names = {"one": "freshtrack, one process", "two": "freshtrack, two processes", "bullmq": "BullMQ, one process"}
+    rows = [
+        [
+            title,
+            _cell([repeat[name] for repeat in repeats], lambda r: r.get("messages_a_second", r.get("jobs_a_second"))),
+            _cell([repeat[name] for repeat in repeats], _cpu_of_workers, 1),
+            _cell([repeat[name] for repeat in repeats], lambda r: r["cpu_ms_a_1000"]["postgres"], 1)
+            if name != "bullmq"
+            else "",
+            f"{spread([repeat[name]['hot'] for repeat in repeats])[1]:.0%}" if name != "bullmq" else "",
+        ]
+        for name, title in names.items()
+        if repeats[0][name]
+    ]
+    head = ["", "messages/s", "worker ms/1000", "PostgreSQL ms/1000", "no index touched"]
+    lone = [
+        [title, str(repeats[0][name]["count"]), *(_cell([r[name] for r in repeats], _of(q), 1) for q in ("p50", "p99"))]
+        for name, title in {
+            "urgent": "commit -> the channel is called",
+            "beside_bulk": f"the same while {results['sizes']['bulk_jobs']} bulk messages and jobs wait",
+        }.items()
+    ]
+    ideal = slow["promised"] * 0.05 / 8
+    return (
+        _table(f"Outbox, {results['sizes']['promised']} promised messages to a channel that says yes", head, rows)
+        + "\n\n"
+        + _table("Urgent messages, one at a time", ["", "count", "p50 ms", "p99 ms"], lone)
+        + f"\n  {slow['promised']} e-mails to a server that thinks for 50 ms, over 8 connections: {slow['seconds']} s "
+        f"({ideal:.1f} s would be the least), {slow['taken']} arrived under {slow['ids']} ids, the workers held "
+        f"{slow['memory_mb']} MB"
+    )
+
+
+def _cpu_of_workers(got: dict[str, Any]) -> float:
+    cpu = got["cpu_ms_a_1000"]
+    return float(cpu["worker"] if isinstance(cpu, dict) else cpu)
+
+
+def _of(quantile: str) -> Callable[[dict[str, Any]], float]:
+    return lambda got: float(got[f"{quantile}_ms"])
 
 
 def _isolation(results: Results) -> str:

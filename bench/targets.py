@@ -26,6 +26,9 @@ IN_DATABASE_MS: Final = {"year": 20.0, "year_in_hours": 20.0, "newest": 5.0, "pa
 EXPORT_ROWS_A_SECOND: Final = 200_000
 EXPORT_GROWTH_MB: Final = 50.0
 BYTES_A_READING: Final = 100.0
+TIMES_BULLMQ: Final = 2.0
+URGENT_P99_MS: Final = 50.0
+URGENT_BESIDE_BULK_MS: Final = 1000.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,7 @@ def figures(results: Results) -> list[Figure]:
         *_ingest(results.get("ingest", {})),
         *_growth(results.get("growth", {}).get("loads", {})),
         *_history(results.get("history", {})),
+        *_outbox(results.get("outbox")),
         *_bytes(results),
     ]
 
@@ -123,6 +127,30 @@ def _history(history: dict[str, Any]) -> list[Figure]:
         Figure(name="export as CSV, rows/s", values=rates, digits=0, at_least=EXPORT_ROWS_A_SECOND),
         Figure(name="export, growth of the web process, MB", values=grown, digits=1, at_most=EXPORT_GROWTH_MB),
     ]
+
+
+def _outbox(outbox: dict[str, Any] | None) -> list[Figure]:
+    if outbox is None:
+        return []
+    repeats, slow = outbox["repeats"], outbox["slow_provider"]
+    made = []
+    for name, title in (("one", "one process"), ("two", "two processes")):
+        rates = [got[name]["messages_a_second"] / got["bullmq"]["jobs_a_second"] for got in repeats if got["bullmq"]]
+        if rates:
+            title = f"outbox, messages/s of {title} / BullMQ's jobs/s"
+            made.append(Figure(name=title, values=rates, at_least=TIMES_BULLMQ if name == "two" else None))
+    limits = {
+        "urgent": ("urgent message, commit to channel, p99 ms", URGENT_P99_MS),
+        "beside_bulk": ("the same beside bulk jobs, p99 ms", URGENT_BESIDE_BULK_MS),
+    }
+    for name, (title, most) in limits.items():
+        p99 = [got[name]["p99_ms"] for got in repeats]
+        made.append(Figure(name=title, values=p99, digits=1, at_most=most))
+    lost = float(slow["promised"] - slow["ids"])
+    made.append(Figure(name="messages to a slow provider that didn't arrive", values=[lost], digits=0, at_most=0))
+    twice = float(slow["taken"] - slow["ids"])
+    made.append(Figure(name="and that arrived twice", values=[twice], digits=0, at_most=0))
+    return made
 
 
 def _bytes(results: Results) -> list[Figure]:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from bench import capacity, house, tables
-from bench.__main__ import run
+from bench.__main__ import PARTS, run
 from bench.contestants import FRESHTRACK, TWO
+from bench.outbox import OutboxBench
 from bench.sizes import TINY
 
 
@@ -19,7 +20,11 @@ def place() -> Iterator[house.House]:
 
 @pytest.fixture(scope="module")
 def results(place: house.House) -> dict[str, Any]:
-    return run(place, TINY)
+    results = run(place, TINY, parts=[part for part in PARTS if part != "outbox"])
+    outbox = OutboxBench(place, TINY, None)
+    # Once: each of its workers takes seconds to start.
+    results["outbox"] = {"repeats": [outbox.measure()], "slow_provider": outbox.slow_provider()}
+    return results
 
 
 def test_a_cluster_that_may_forget_is_not_measured(place: house.House) -> None:
@@ -90,6 +95,19 @@ def test_the_past_is_as_long_as_wanted_and_asked_through_the_product(results: di
     assert 50 < growth["bytes"]["both"] < 500
 
 
+def test_what_is_promised_is_sent_once_through_real_workers(results: dict[str, Any]) -> None:
+    (repeat,), slow = results["outbox"]["repeats"], results["outbox"]["slow_provider"]
+
+    assert repeat["bullmq"] is None
+    for name in ("one", "two"):
+        assert repeat[name]["messages_a_second"] > 0
+        assert repeat[name]["cpu_ms_a_1000"].keys() == {"worker", "postgres"}
+    assert repeat["urgent"]["count"] == repeat["beside_bulk"]["count"] == TINY.urgent
+    assert 0 < repeat["urgent"]["p50_ms"] <= repeat["urgent"]["p99_ms"]
+    assert (slow["promised"], slow["taken"], slow["ids"]) == (TINY.slow_messages,) * 3
+    assert slow["memory_mb"] > 10
+
+
 def test_capacity_can_be_computed_from_any_results(results: dict[str, Any]) -> None:
     page = capacity.render(results)
 
@@ -107,3 +125,5 @@ def test_tables_show_all_of_it(results: dict[str, Any]) -> None:
     assert f"list of {TINY.units} units" in shown
     assert "alert posted -> its frame" in shown
     assert "The price of isolation, 5 organizations of 4 units" in shown
+    assert "freshtrack, two processes" in shown
+    assert f"{TINY.slow_messages} e-mails to a server that thinks for 50 ms" in shown
