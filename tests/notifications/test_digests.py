@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
@@ -9,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
 from freshtrack.sections import Line, Part, Section
@@ -139,6 +140,35 @@ class TestOnce:
         assert sending.sweep(at=SEVEN + MINUTE) == 1
         assert the_message().dedupe_key.endswith(":2026-11-20")
 
+    @pytest.mark.django_db(transaction=True)
+    def test_a_worker_that_vanishes_in_between_keeps_it_from_the_others_and_then_leaves_it_due(self) -> None:
+        digest = a_digest()
+        pids: list[int] = []
+        half_done, gone = threading.Event(), threading.Event()
+
+        def work() -> None:
+            with contextlib.suppress(DatabaseError), acting_as_system("tests"), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                pids.append(cursor.fetchone()[0])
+                assert sending._page(at=SEVEN, but_not=()).promised == 1
+                half_done.set()
+                gone.wait(20)
+            connection.close()
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        assert half_done.wait(20)
+        assert sending.sweep(at=SEVEN) == 0
+        with connection.cursor() as cursor:
+            # As when its process is killed: it says no more, and PostgreSQL notices.
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", pids)
+            assert cursor.fetchone()[0]
+        gone.set()
+        worker.join(20)
+        assert promised() == []
+        assert sending.sweep(at=SEVEN) == 1
+        assert (len(promised()), fresh(digest).next_at) == (1, SEVEN + DAY)
+
     def test_deleted_and_chosen_again_it_isnt_sent_twice_a_day(self, digest: Digest) -> None:
         sending.sweep(at=SEVEN)
         with as_system():
@@ -190,6 +220,7 @@ class TestOnce:
 
     def test_one_that_cannot_be_made_keeps_nobody_elses(self, digest: Digest) -> None:
         stuck = a_digest(user=MembershipFactory(user__time_zone="Mars/Olympus").user, next_at=SEVEN - HOUR)
+        a_digest(user=MembershipFactory(user__time_zone="Mars/Pavonis").user, next_at=SEVEN + HOUR)
         assert sending.sweep(at=SEVEN) == 1
         assert the_message().user == digest.user
         assert fresh(stuck).next_at == SEVEN - HOUR
@@ -330,7 +361,7 @@ class TestWords:
         sending.sweep(at=SEVEN)
         row = the_message()
         assert f"and 3 more: {settings.PUBLIC_URL}/o/x/alerts" in row.text
-        assert "- <b>Cooler</b> & Co, Site: is warm" in row.text
+        assert "- CRITICAL: <b>Cooler</b> & Co, Site: is warm" in row.text
         assert "&lt;b&gt;Cooler&lt;/b&gt; &amp; Co" in row.html
         assert "<b>" not in row.html
         assert f'href="{settings.PUBLIC_URL}/o/x/alerts"' in row.html
