@@ -182,6 +182,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     # A job whose worker died is given to another after this time, longer than any job may take (1860 s:
     # sensors.retire_partitions); the sweeps are there for what is urgent.
     "visibility_timeout": 2000,
+    # Of whoever rings: without these it tries for six seconds to reach a broker that is away. Workers and beat have a
+    # patience of their own.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
     "socket_timeout": 5,
     "socket_connect_timeout": 2,
 }
