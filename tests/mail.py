@@ -19,7 +19,8 @@ from typing import Any, Final
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
-# Where it can go wrong: the greeting, EHLO, MAIL FROM, RCPT TO, DATA, in the middle of the words, after the last dot.
+# Where it can go wrong: the greeting, EHLO, MAIL FROM, RCPT TO, DATA, in the middle of the words (where nobody can
+# answer, so only a Reset or SILENT is possible), after the last dot.
 STAGES: Final = ("connect", "ehlo", "mail", "rcpt", "data", "body", "end")
 
 

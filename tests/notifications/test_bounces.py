@@ -282,6 +282,44 @@ def test_mailgun_is_understood_by_our_message_id(
     assert (fresh(sent).status, fresh(sent.contact).disabled_at is not None) == (status, off)
 
 
+@pytest.mark.parametrize(
+    ("event", "status", "off"),
+    [
+        ("delivered", NotificationStatus.DELIVERED, False),
+        ("hard_bounce", NotificationStatus.DEAD, True),
+        ("invalid_email", NotificationStatus.DEAD, True),
+        ("blocked", NotificationStatus.DEAD, True),
+        ("soft_bounce", NotificationStatus.SENT, False),
+        ("deferred", NotificationStatus.SENT, False),
+        ("spam", NotificationStatus.DELIVERED, True),
+    ],
+)
+def test_brevo_is_understood_by_what_it_gives_back(
+    event: str, status: str, off: bool, client: Any, sent: Notification, settings: Any
+) -> None:
+    settings.EMAIL_PROVIDER = "brevo"
+    # https://developers.brevo.com/docs/transactional-webhooks
+    body = {
+        "event": event,
+        "email": sent.to,
+        "id": 26224,
+        "date": "2026-11-20 12:00:00",
+        "ts_epoch": int(time.time() * 1000),
+        "message-id": "<202611201200.somebody@smtp-relay.mailin.fr>",
+        "X-Mailin-custom": services.headers(sent.pk)["X-Mailin-custom"],
+        "reason": "550 5.1.1 No such user",
+        "tags": [],
+    }
+    assert post(client, "/webhooks/email/brevo/tracking/", body).status_code == 200
+    assert (fresh(sent).status, fresh(sent.contact).disabled_at is not None) == (status, off)
+
+
+def test_who_opens_what_is_not_kept(client: Any, sent: Notification) -> None:
+    body = {"RecordType": "Open", "Recipient": sent.to, "MessageID": str(sent.pk), "ReceivedAt": stamp()}
+    assert post(client, POSTMARK, body).status_code == 200
+    assert events() == []
+
+
 def test_a_batch_takes_as_many_statements_as_one(
     client: Any, sent: Notification, settings: Any, django_assert_max_num_queries: Any
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 import re
 import ssl
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from notifications.models import (
     Notification,
     NotificationPreference,
     NotificationStatus,
+    OutboxEntry,
     Severity,
 )
 from tests.factories import (
@@ -145,6 +147,25 @@ def test_a_line_that_is_reset_at_any_stage_loses_nothing(stage: str, sink: Sink)
     make_due()
     send_all()
     assert (fresh(row).status, len(sink.messages)) == (NotificationStatus.SENT, 1)
+
+
+def test_whatever_happens_on_the_way_none_is_lost_and_none_comes_twice(sink: Sink, settings: Any) -> None:
+    settings.EMAIL_TIMEOUT = 1
+    rows = [NotificationFactory(to=f"cook{number}@example.com") for number in range(16)]
+    chance = random.Random(6)
+    faults = ["421 4.3.2 Busy", "451 4.7.1 Greylisted", Reset(), Slow(0.02), Slow(0)]
+    for stage in STAGES:
+        some = [Reset()] if stage == "body" else [*faults, Slow(0), Slow(0)]
+        sink.faults[stage] = [chance.choice(some) for _ in range(4 if stage == "body" else 15)]
+    for _ in range(100):
+        send_all()
+        if all(fresh(row).status == NotificationStatus.SENT for row in rows):
+            break
+        make_due()
+    assert sorted(message["To"] for message in sink.messages) == sorted(row.to for row in rows)
+    assert {outcomes(row)[-1] for row in rows} == {("sent", "250")}
+    with as_system():
+        assert not OutboxEntry.objects.exists()
 
 
 def test_an_answer_that_is_lost_makes_two_with_the_same_id(sink: Sink) -> None:

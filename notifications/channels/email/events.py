@@ -44,6 +44,10 @@ LARGEST_BODY: Final = 1024 * 1024
 SIGNED_WITHIN_S: Final = 300
 
 
+# Who opens what and when is nobody's business here, and there would be more of it than of all else.
+_NO_NEWS: Final = {EventType.QUEUED, EventType.SENT, EventType.OPENED, EventType.CLICKED}
+
+
 class Verdict(StrEnum):
     """What an event means for the message and the address. A `ProviderEvent` keeps it as its kind."""
 
@@ -91,7 +95,7 @@ def tracking(request: HttpRequest, service: str) -> HttpResponseBase:
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         # Whoever knows the secret and sends something else would send it again and again for a 500.
         return _refusal(HTTPStatus.BAD_REQUEST, "invalid", "The post can't be understood.")
-    told = [_told(service, found, event, at=timezone.now()) for event in events]
+    told = [_told(service, found, event, at=timezone.now()) for event in events if event.event_type not in _NO_NEWS]
     with acting_as_system("provider events"):
         with connection.cursor() as cursor:
             # Less than the second after which PostgreSQL ends a deadlock: whoever settles what it sent never loses one
@@ -188,7 +192,8 @@ def record(*, provider: str, told: Sequence[Told]) -> list[Told]:
     if not new:
         return []
     ids = {one.notification_id for one in new if one.notification_id}
-    messages = {row.pk: row for row in Notification.objects.filter(pk__in=ids, channel=ContactKind.EMAIL)}
+    rows = Notification.objects.filter(pk__in=ids, channel=ContactKind.EMAIL).only("pk", "to", "user_id")
+    messages = {row.pk: row for row in rows}
     ProviderEvent.objects.bulk_create(
         [
             ProviderEvent(
