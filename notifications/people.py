@@ -33,9 +33,17 @@ def masked(address: str) -> str:
 
 def keep_sign_in_address(*, user: User) -> ContactMethod:
     """The verified sign-in address is a contact method. Twice is the same as once. Call inside a system transaction."""
-    contact, _ = ContactMethod.objects.get_or_create(
-        user=user, kind=ContactKind.EMAIL, address=user.email, defaults={"verified_at": timezone.now()}
-    )
+    now = timezone.now()
+    mine = ContactMethod.objects.filter(user=user, kind=ContactKind.EMAIL, address__iexact=user.email)
+    contact = mine.order_by("pk").first()
+    if contact is None:
+        return ContactMethod.objects.get_or_create(
+            user=user, kind=ContactKind.EMAIL, address=user.email, defaults={"verified_at": now}
+        )[0]
+    if contact.verified_at is None:
+        # The person had added it before, and never typed the code.
+        contact.verified_at = now
+        contact.save(update_fields=["verified_at"])
     return contact
 
 
@@ -46,4 +54,9 @@ def replace_sign_in_address(*, user: User, former: str) -> ContactMethod:
     """
     if former != user.email:
         ContactMethod.objects.filter(user=user, kind=ContactKind.EMAIL, address=former).delete()
-    return keep_sign_in_address(user=user)
+    contact = keep_sign_in_address(user=user)
+    if contact.disabled_at is not None:
+        # A code came back from there just now: it works again.
+        contact.verified_at, contact.disabled_at, contact.disabled_because = timezone.now(), None, ""
+        contact.save(update_fields=["verified_at", "disabled_at", "disabled_because"])
+    return contact

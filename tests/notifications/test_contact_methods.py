@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from notifications import contacts
+from notifications import contacts, people
 from notifications.models import ContactMethod, Notification, NotificationStatus
 from organizations.models import User
 from tests.factories import ContactMethodFactory, UserFactory, as_system, fresh, token_of
@@ -217,3 +217,19 @@ def test_a_list_takes_as_many_statements_as_one(chef: User, django_assert_max_nu
     client.get(MINE)
     with django_assert_max_num_queries(10):  # two, and what opens and closes two transactions
         assert len(client.get(MINE).json()["results"]) == 11
+
+
+def test_a_sign_in_address_that_was_added_before_is_proved_by_signing_in(chef: User) -> None:
+    made = add(chef, "New@example.com").json()["id"]
+    with as_system():
+        User.objects.filter(pk=chef.pk).update(email="new@example.com")
+        kept = people.replace_sign_in_address(user=fresh(chef), former="chef@example.com")
+    assert (str(kept.pk), kept.verified_at is None) == (made, False)
+    assert [one["sign_in"] for one in client_of(fresh(chef)).get(MINE).json()["results"]] == [True], "one, not two"
+
+
+def test_signing_in_switches_nothing_on_but_a_code_from_the_mailbox_does(chef: User) -> None:
+    with as_system():
+        ContactMethod.objects.filter(user=chef).update(disabled_at=timezone.now(), disabled_because="550")
+        assert people.keep_sign_in_address(user=chef).disabled_at is not None
+        assert people.replace_sign_in_address(user=chef, former=chef.email).disabled_at is None
