@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 
@@ -37,6 +37,14 @@ class Hours(NamedTuple):
 
     start: time
     end: time
+
+
+def zone_of(user: User) -> ZoneInfo:
+    """The person's time zone; UTC where nobody knows it any more: a name must not keep somebody from being told."""
+    try:
+        return ZoneInfo(user.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
 
 
 # --- when ------------------------------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ def _route(
 ) -> Route:
     """`user` knows the channels that were chosen for this severity here (None: none ever)."""
     rest: Rest | None = getattr(user, "rest", None)
-    zone = ZoneInfo(user.time_zone)
+    zone = preferences.zone_of(user)
     away = preferences.absence(rest, at=at)
     is_away = away is not None and away.start <= at
     if away and is_away and not though_away:

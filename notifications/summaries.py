@@ -31,6 +31,7 @@ from notifications import outbox
 from notifications.models import ContactKind, Notification, OutboxEntry, Severity, Urgency
 from notifications.outbox import promising
 from notifications.outbox.claiming import SUMMARY, Claim, Claimed
+from notifications.preferences import zone_of
 from notifications.routing import clock
 from organizations import events
 
@@ -117,11 +118,13 @@ def _waiting(
     messages: Sequence[outbox.Message], organization_id: UUID, site_id: UUID | None, *, at: datetime
 ) -> dict[UUID, list[OutboxEntry]]:
     """Summaries to these addresses that nobody has claimed yet. Locked: a part is there before anybody claims it."""
+    # Those of storms are seconds old; only for quiet hours is it worth looking further back.
+    since = at - (LONGEST_QUIET if any(_put_off(message, at) for message in messages) else WITHIN)
     entries = (
         OutboxEntry.objects.select_for_update(skip_locked=True, of=("self",))
         .filter(
             notification__user__in={message.contact.user_id for message in messages},
-            notification__created_at__gt=at - LONGEST_QUIET,
+            notification__created_at__gt=since,
             notification__organization=organization_id,
             notification__event=SUMMARY,
             notification__site_id=site_id,
@@ -260,7 +263,7 @@ def _word(whole: Notification, parts: Sequence[Notification]) -> None:
 
 
 def _context(whole: Notification, parts: Sequence[Notification]) -> dict[str, Any]:
-    zone = ZoneInfo(whole.user.time_zone if whole.user else "UTC")
+    zone = zone_of(whole.user) if whole.user else ZoneInfo("UTC")
     home = whole.organization
     return {
         "number": len(parts),

@@ -197,6 +197,15 @@ class TestRoutes:
         (warning,) = self.routes(organization, cook, severity="warning")
         assert warning.contacts == []
 
+    def test_a_time_zone_that_nobody_knows_keeps_nobody_from_being_told(
+        self, organization: Organization, cook: User
+    ) -> None:
+        RestFactory(user=cook, quiet_from=time(11, 0), quiet_to=time(13, 0))
+        with as_system():
+            User.objects.filter(pk=cook.pk).update(time_zone="Mars/Olympus")
+        (route,) = self.routes(organization, cook, severity="warning")
+        assert [way.due_at for way in route.contacts] == [NOON + timedelta(hours=1)]
+
     def test_who_was_switched_off_is_left_out(self, organization: Organization) -> None:
         assert self.routes(organization, UserFactory(is_active=False)) == []
 
