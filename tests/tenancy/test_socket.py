@@ -146,6 +146,26 @@ async def test_each_hears_of_their_own_sites_from_one_event() -> None:
         await screen.disconnect()
 
 
+async def test_an_inbox_is_on_its_persons_screens_only() -> None:
+    """Not even on those of who may see everything."""
+    organization, (here, _) = await customer()
+    member = await sync_to_async(MembershipFactory)(organization=organization, role=Role.STAFF, site_ids=[here.site])
+    own = await Screen(organization.slug, await sync_to_async(token_of)(member.user)).open()
+    boss = await Screen(organization.slug, await token(organization, Role.OWNER)).open()
+    for screen in (own, boss):
+        await screen.next("snapshot")
+    item = {"id": "1", "subject": "Too warm", "site": str(here.site)}
+    people = {str(member.user_id): {"item": item, "unread": 3}}
+    await events.send({organization.pk: [{"type": "inbox", "people": people}]})
+    await _sign(organization, here)
+    assert [frame for frame in await _until_the_sign(own) if frame["type"] == "inbox"] == [
+        {"type": "inbox", "item": item, "unread": 3}
+    ]
+    assert "inbox" not in {frame["type"] for frame in await _until_the_sign(boss)}
+    for screen in (own, boss):
+        await screen.disconnect()
+
+
 async def test_an_alert_of_another_site_does_not_exist_for_them() -> None:
     organization, (here, there) = await customer()
     screen = await Screen(organization.slug, await token(organization, Role.MANAGER, here)).open()
