@@ -25,7 +25,8 @@ from organizations.tenancy import acting_as_system  # noqa: E402
 def promise(organization: UUID) -> tuple[str, float]:
     """One message; the bell rings on commit. Returns its id and when it was committed."""
     moments: list[float] = []
-    contact = ContactMethod(kind="webhook", address="https://nobody.example/")
+    # No row of its own: the message has the address.
+    contact = ContactMethod(pk=None, kind="webhook", address="https://nobody.example/")
     with acting_as_system("seeding"):
         # Before the bell, which is rung on commit as well.
         transaction.on_commit(lambda: moments.append(time.time()))
