@@ -358,3 +358,30 @@ def test_open_screens_are_told_after_the_commit(watched: Sensor, django_capture_
         "humidity": None,
     }
     assert len(afterwards.actions) == 1  # the bell of one message
+
+
+def test_a_writer_that_knows_too_many_probes_forgets_them_with_their_units_and_judges_on() -> None:
+    organization = OrganizationFactory()
+    units = [UnitFactory(organization=organization) for _ in range(3)]
+    probes = [SensorFactory(unit=unit, serial=f"S{number}") for number, unit in enumerate(units)]
+    RuleFactory(organization=organization, threshold=5, delay_s=0)
+    memory = pipeline.Memory(most=2)
+
+    def say(minute: float, temperature: float) -> None:
+        at = NOON + timedelta(minutes=minute)
+        several = [reading(minute, temperature, sensor=probe.serial) for probe in probes]
+        with as_system():
+            pipeline._store([delivery(organization, several, at=at)], memory=memory, at=at, opening=[], trusting=False)
+
+    say(0, 9.0)
+    assert all(memory.register.knows(probe.pk) for probe in probes)
+
+    memory.make_room()
+    assert not any(memory.register.knows(probe.pk) for probe in probes)
+    for unit in units:
+        with pytest.raises(KeyError):
+            memory.rulebook.place(unit.pk)
+
+    say(1, 3.0)
+    with as_system():
+        assert list(Alert.objects.values_list("status", flat=True)) == ["resolved"] * 3
