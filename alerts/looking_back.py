@@ -4,7 +4,8 @@ Note [Hindsight]. Readings that come in the order of their times are judged with
 one is older than the unit's newest, what is remembered is worth nothing: it knows a later time. Then the stored
 readings are judged once more, from a moment at which nothing was in breach and no alert stood, until either the newest
 or a moment at which all is quiet again. What comes out is compared with the alerts that stand (evaluation/hindsight).
-What an older version of a rule has opened stays as it is: nobody knows any more what that version said.
+What an older version of a rule has opened stays as it is: nobody knows any more what that version said. What the rule
+says now counts from its end on, and ends it if it is open.
 """
 
 from __future__ import annotations
@@ -19,7 +20,18 @@ from uuid import UUID
 import numpy as np
 
 from alerts import evaluation
-from alerts.evaluation import IDLE, Incident, Move, Point, State, Told, reconcile, replay
+from alerts.evaluation import (
+    IDLE,
+    Incident,
+    Move,
+    Point,
+    Resolved,
+    Settled,
+    State,
+    Told,
+    reconcile,
+    replay_around,
+)
 from alerts.evaluation.signals import WINDOW_S
 from alerts.models import Alert, AlertEvent, AlertEventKind
 from alerts.watching import METRICS, PRODUCT, RATE, SCALES, Place, Watch
@@ -142,6 +154,7 @@ class Hindsight(NamedTuple):
     carried: dict[int, tuple[float, float]]
     is_quiet: bool  # nothing was in breach at the end, and no alert stood
     is_final: bool  # judged up to the newest reading: `state` is where the rule stands now
+    over: Resolved | None  # readings ended an alert that an older version of the rule had opened
 
 
 class Late(NamedTuple):
@@ -268,19 +281,22 @@ def _compared(cause: _Cause, begin: int, late: Late, *, is_final: bool) -> Hinds
     concerned = [alert for alert in cause.alerts if _ends(alert.told) >= since and alert.told.started_at <= until]
     # Opened by another version of the rule, or by a sensor that measures elsewhere now: nobody can judge it again.
     known = [a for a in concerned if a.created_at >= watch.changed_at and cause.past.knows(a.sensor)]
-    unknown = [alert.told for alert in concerned if alert not in known]
+    settled = [_settled(alert, watch) for alert in concerned if alert not in known and not alert.told.contradicted]
     hand = [max(at, alert.told.opened_at) for alert in known for at in alert.by_hand]
-    state, incidents = replay(watch.terms, rest, hand=hand, others=newest_of(cause.points[:begin]))
+    others = newest_of(cause.points[:begin])
+    state, incidents, over = replay_around(watch.terms, rest, settled, hand=hand, others=others)
     # What was over before the first late reading can't have changed; it differs only where the rule has.
-    true = [
-        incident
-        for incident in incidents
-        if _end(incident) >= late.first and not any(_overlaps(incident, told) for told in unknown)
-    ]
+    true = [incident for incident in incidents if _end(incident) >= late.first]
     told = [alert.told for alert in known if _ends(alert.told) >= late.first]
     is_quiet = state == IDLE and not any(_stands_at(alert.told, until) for alert in cause.alerts)
     carried = {point.sensor: (point.at, point.value) for point in cause.points} if watch.signal == PRODUCT else {}
-    return Hindsight(watch, reconcile(told, true), state, carried, is_quiet, is_final)
+    return Hindsight(watch, reconcile(told, true), state, carried, is_quiet, is_final, over)
+
+
+def _settled(alert: _Alert, watch: Watch) -> Settled:
+    told = alert.told
+    until = max(told.opened_at, watch.changed_at) if told.resolved_at is None else told.resolved_at
+    return Settled(told.started_at, until, told.peak, told.resolved_at is None, bool(alert.by_hand))
 
 
 def _ends(told: Told) -> float:
@@ -289,10 +305,6 @@ def _ends(told: Told) -> float:
 
 def _end(incident: Incident) -> float:
     return inf if incident.resolved_at is None else incident.resolved_at
-
-
-def _overlaps(incident: Incident, told: Told) -> bool:
-    return incident.started_at <= _ends(told) and told.started_at <= _end(incident)
 
 
 def newest_of(points: Sequence[Point]) -> dict[int, tuple[float, float, float]]:

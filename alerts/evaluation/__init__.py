@@ -12,9 +12,11 @@ from alerts.evaluation.hindsight import (
     Found,
     Incident,
     Move,
+    Settled,
     Told,
     reconcile,
     replay,
+    replay_around,
 )
 from alerts.evaluation.signals import product, rate
 from alerts.evaluation.timers import (
@@ -42,6 +44,7 @@ __all__ = [
     "Opened",
     "Point",
     "Resolved",
+    "Settled",
     "State",
     "Terms",
     "Told",
@@ -51,5 +54,6 @@ __all__ = [
     "rate",
     "reconcile",
     "replay",
+    "replay_around",
     "resolved_by_hand",
 ]
