@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypedDict
 from uuid import UUID
 
 from django.conf import settings
@@ -87,15 +87,45 @@ def promise_opened(*, alert: Alert, at: datetime, why: Why = Why.OPENED) -> None
     """
     again = why in _AGAIN
     also = [alert.assigned_to_id, alert.acknowledged_by_id] if again else []
-    _promise(
-        alert,
-        _concerned(alert, also=[user_id for user_id in also if user_id]),
-        template="opened",
-        context={"again": again, "reason": _WORDS[why], "rows": words.rows(alert), "headline": words.headline(alert)},
-        event=AGAIN if again else OPENED,
-        key=why.value if why is Why.OPENED else f"{why.value}:{_stamp(at)}",
-        at=at,
-    )
+    contacts = _concerned(alert, also=[user_id for user_id in also if user_id])
+    _promise(alert, contacts, **_opened(alert, why, at=at), at=at)
+
+
+class _Said(TypedDict):
+    """What a message is made of, and what tells it from others about the same alert."""
+
+    template: str
+    context: dict[str, object]
+    event: str
+    key: str
+
+
+def _opened(alert: Alert, why: Why, *, at: datetime) -> _Said:
+    again = why in _AGAIN
+    return {
+        "template": "opened",
+        "context": {
+            "again": again,
+            "reason": _WORDS[why],
+            "rows": words.rows(alert),
+            "headline": words.headline(alert),
+        },
+        "event": AGAIN if again else OPENED,
+        "key": why.value if why is Why.OPENED else f"{why.value}:{_stamp(at)}",
+    }
+
+
+def promise_all_opened(*, alerts: Sequence[Alert], at: datetime) -> None:
+    """`promise_opened` for many that opened just now: who is concerned is asked once for each site."""
+    concerned: dict[tuple[UUID, UUID | None], list[ContactMethod]] = {}
+    promised = []
+    for alert in alerts:
+        place = (alert.organization_id, alert.site_id)
+        if place not in concerned:
+            concerned[place] = _concerned(alert)
+        promised += _messages(alert, concerned[place], **_opened(alert, Why.OPENED, at=at))
+    if promised:
+        delivery.promise_all(promised, at=at)
 
 
 def promise_resolved(*, alert: Alert, at: datetime) -> None:
@@ -260,15 +290,30 @@ def _promise(
     key: str,
     at: datetime,
 ) -> None:
+    messages = _messages(alert, contacts, template=template, context=context, event=event, key=key)
+    if messages:
+        delivery.promise_all(messages, at=at)
+
+
+def _messages(
+    alert: Alert,
+    contacts: Iterable[ContactMethod],
+    *,
+    template: str,
+    context: dict[str, object],
+    event: str,
+    key: str,
+) -> list[tuple[delivery.Message, str]]:
+    """The same words for each address, with the key that tells them from others."""
     contacts = list(contacts)
     if not contacts:
-        return
+        return []
     context = {**_words(alert), **context}
     subject = render_to_string(f"alerts/email/{template}.subject.txt", context).strip()
     text = render_to_string(f"alerts/email/{template}.txt", context)
     html = delivery.inline_styles(render_to_string(f"alerts/email/{template}.html", context))
-    for contact in contacts:
-        delivery.promise(
+    return [
+        (
             delivery.Message(
                 organization_id=alert.organization_id,
                 site_id=alert.site_id,
@@ -279,9 +324,10 @@ def _promise(
                 text=text,
                 html=html,
             ),
-            dedupe_key=f"alert:{alert.pk}:{key}:{contact.pk}",
-            at=at,
+            f"alert:{alert.pk}:{key}:{contact.pk}",
         )
+        for contact in contacts
+    ]
 
 
 def _words(alert: Alert) -> dict[str, object]:

@@ -18,6 +18,7 @@ from alerts.lifecycle.by_hand import (
 )
 from alerts.lifecycle.judged import amend, contradict, open_alert, open_found, promise_found, resolve_cleared
 from alerts.lifecycle.moving import IllegalTransition, cause_key, kind_of
+from alerts.lifecycle.together import Opening, open_together
 from alerts.lifecycle.waiting import tell_due
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "AnotherIsOpen",
     "CorrectiveActionMissing",
     "IllegalTransition",
+    "Opening",
     "WrongField",
     "acknowledge",
     "amend",
@@ -35,6 +37,7 @@ __all__ = [
     "kind_of",
     "open_alert",
     "open_found",
+    "open_together",
     "promise_found",
     "reopen",
     "resolve",

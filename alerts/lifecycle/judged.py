@@ -63,11 +63,9 @@ def open_alert(
     """
     existing = Alert.objects.unresolved().filter(cause_key=cause).first()
     if existing is not None:
-        _once_more(existing, opened=opened, at=at)
+        once_more(existing, opened=opened, at=at)
         return None
-    alert = _make(
-        rule=rule, unit=unit, sensor=sensor, gateway=gateway, cause=cause, happened=opened, at=at, facts=facts
-    )
+    alert = make(rule=rule, unit=unit, sensor=sensor, gateway=gateway, cause=cause, happened=opened, at=at, facts=facts)
     alert.found_at, alert.parent = found_at, parent
     alert.save(force_insert=True)
     record(alert, AlertEventKind.OPENED, by=None, at=alert.opened_at, channel=made_by(alert))
@@ -109,7 +107,7 @@ def open_found(
     over = incident.resolved_at is not None
     if not over and Alert.objects.unresolved().filter(cause_key=cause).exists():
         return None
-    alert = _make(
+    alert = make(
         rule=rule, unit=unit, sensor=sensor, gateway=gateway, cause=cause, happened=incident, at=at, facts=facts
     )
     alert.found_at = at
@@ -201,8 +199,11 @@ def promise_found(*, alerts: Sequence[Alert], at: datetime) -> None:
                 wait(alert, until=telling.remind_at(alert=alert, at=at))
 
 
-def _once_more(alert: Alert, *, opened: Opened | Incident, at: datetime) -> None:
-    """People must hear of a new breach while the alert is open only because a person reopened it."""
+def once_more(alert: Alert, *, opened: Opened | Incident, at: datetime) -> None:
+    """The cause is in breach again: people must hear of that if the alert is open only because a person reopened it.
+
+    Call inside the transaction that judges.
+    """
     if not alert.facts.get("by_hand"):
         return
     alert = locked(alert)
@@ -222,7 +223,7 @@ def _once_more(alert: Alert, *, opened: Opened | Incident, at: datetime) -> None
     tell(alert, at=at, why=Why.REOPENED)
 
 
-def _make(
+def make(
     *,
     rule: AlertRule,
     unit: Unit | None,

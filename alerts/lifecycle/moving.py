@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
-from django.db.models import Case, IntegerField, Value, When
+from django.db.models import Case, IntegerField, OuterRef, Subquery, Value, When
+from django.db.models.functions import Coalesce
 
 from alerts import telling
 from alerts.models import (
@@ -99,24 +102,50 @@ def record(
     live: str | None = None,
 ) -> AlertEvent:
     """Write the event, and tell open screens once it is committed: in the contract's word for it, or in `live`."""
-    row = AlertEvent.objects.create(
-        organization_id=alert.organization_id,
-        alert=alert,
-        site_id=alert.site_id,
-        event=kind,
+    row = _event(Recorded(alert, kind, at, note), by=by, channel=channel)
+    row.save(force_insert=True)
+    _publish(row, live=live)
+    return row
+
+
+class Recorded(NamedTuple):
+    """What an event is to say: what happened to the alert, when, and a word on it."""
+
+    alert: Alert
+    kind: AlertEventKind
+    at: datetime
+    note: str = ""
+
+
+def record_all(moves: Sequence[Recorded], *, channel: Channel) -> None:
+    """The same for many that no person made, in their order. Call inside a transaction."""
+    rows = [_event(one, by=None, channel=channel) for one in moves]
+    AlertEvent.objects.bulk_create(rows)
+    for row in rows:
+        _publish(row)
+
+
+def _event(one: Recorded, *, by: User | None, channel: Channel) -> AlertEvent:
+    return AlertEvent(
+        organization_id=one.alert.organization_id,
+        alert=one.alert,
+        site_id=one.alert.site_id,
+        event=one.kind,
         by=by,
-        at=at,
+        at=one.at,
         channel=channel,
-        note=note,
+        note=one.note,
     )
+
+
+def _publish(row: AlertEvent, *, live: str | None = None) -> None:
     event: events.Event = {
         "type": "alert",
         "event_id": str(row.pk),
-        "event": live or MOVES[kind].live,
-        "alert": alert_shape(alert),
+        "event": live or MOVES[AlertEventKind(row.event)].live,
+        "alert": alert_shape(row.alert),
     }
-    events.publish(alert.organization_id, event)
-    return row
+    events.publish(row.organization_id, event)
 
 
 def end(
@@ -159,11 +188,15 @@ def _uncover(alert: Alert, *, at: datetime) -> None:
 
 def refresh_severity(alert: Alert) -> None:
     """Keep the unit's worst open severity, which tiles and the live snapshot show."""
-    if alert.unit_id is None:
-        return
+    if alert.unit_id is not None:
+        refresh_severities([alert.unit_id])
+
+
+def refresh_severities(units: Collection[UUID]) -> None:
+    """The same of several. Call inside a transaction."""
     worst = (
         Alert.objects.unresolved()
-        .filter(unit=alert.unit_id, contradicted_at=None)
+        .filter(unit=OuterRef("pk"), contradicted_at=None)
         .annotate(
             rank=Case(
                 When(severity=Severity.CRITICAL, then=Value(2)),
@@ -173,10 +206,9 @@ def refresh_severity(alert: Alert) -> None:
             )
         )
         .order_by("-rank", "pk")
-        .values_list("severity", flat=True)
-        .first()
+        .values("severity")[:1]
     )
-    Unit.objects.filter(pk=alert.unit_id).update(severity=worst or "")
+    Unit.objects.filter(pk__in=list(units)).update(severity=Coalesce(Subquery(worst), Value("")))
 
 
 def lock_cause(alert: Alert) -> RuleState | None:

@@ -120,9 +120,13 @@ def keep_quiet(alert: Alert, mute: Mute, *, at: datetime) -> None:
     if alert.muted_by_id != mute.pk:
         alert.muted_by = mute
         alert.save(update_fields=["muted_by"])
-        note = f"Until {words.local(alert, mute.ends_at)}." + (f" {mute.reason}" if mute.reason else "")
-        record(alert, AlertEventKind.MUTED, by=None, at=at, channel=Channel.CLOCK, note=note)
+        record(alert, AlertEventKind.MUTED, by=None, at=at, channel=Channel.CLOCK, note=until_its_end(alert, mute))
     wait(alert, until=mute.ends_at)
+
+
+def until_its_end(alert: Alert, mute: Mute) -> str:
+    """What the timeline says of a mute."""
+    return f"Until {words.local(alert, mute.ends_at)}." + (f" {mute.reason}" if mute.reason else "")
 
 
 def wait(alert: Alert, *, until: datetime | None) -> None:
