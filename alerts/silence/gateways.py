@@ -30,6 +30,7 @@ from alerts.evaluation import Opened, Terms
 from alerts.models import Alert, AlertRule, AlertStatus, Condition, RuleState, Schedule
 from alerts.schedules import Hours, hours_of
 from alerts.silence import remembering
+from alerts.silence.outages import Attention
 from alerts.watching import GATEWAY, Rulebook, terms_of
 from sensors.gateways import CARRIED
 from sensors.models import Gateway, Sensor
@@ -301,7 +302,7 @@ def due_early(
     ]
 
 
-def open_due(wanted: Sequence[Due], *, at: datetime) -> int:
+def open_due(wanted: Sequence[Due], *, attention: Attention, at: datetime) -> int:
     """Open the alerts of one gateway; how many. Call inside a transaction.
 
     Its sensors are locked before anything is said of them: if one of them is just being stored, it isn't silent, and
@@ -334,7 +335,7 @@ def open_due(wanted: Sequence[Due], *, at: datetime) -> int:
             cause=one.cause,
             opened=Opened(one.newest, one.due, 0, 0.0, 0.0),
             at=at,
-            facts=_facts(one),
+            facts=_facts(one) | attention.facts(one.due),
             found_at=at if at.timestamp() - one.due > silence.FOUND_LATE_AFTER_S else None,
         )
         remembering.keep(
