@@ -1,4 +1,5 @@
 import { NativeSelect, SegmentedControl, Select, Switch, TextInput } from '@mantine/core'
+import { Link } from '@tanstack/react-router'
 import { useId } from 'react'
 import type { Severity } from '@/shared/api/types'
 import {
@@ -36,6 +37,7 @@ const seconds = (shown: number | null): number => Math.max(0, Math.round((shown 
 
 /** The fields of a rule, in the words of the contract and the reader's scale. */
 export function RuleForm({ draft, onDraft, places, wrong, error, formKey }: Props) {
+  const { organization } = useMember()
   const scale = useScale()
   const severityLabel = useId()
   const measured = { metric: draft.metric, condition: draft.condition }
@@ -136,7 +138,15 @@ export function RuleForm({ draft, onDraft, places, wrong, error, formKey }: Prop
           />
           <NativeSelect
             label="It watches"
-            description="Opening hours are those of the site."
+            description={
+              <>
+                Opening hours are those of each{' '}
+                <Link to="/o/$org/sites" params={{ org: organization }} className={classes.crumb}>
+                  site
+                </Link>
+                ; a site without any counts as always open.
+              </>
+            }
             size="md"
             value={draft.schedule}
             onChange={(event) => onDraft({ schedule: event.currentTarget.value as Draft['schedule'] })}
@@ -172,7 +182,7 @@ function ScopeFields({ draft, onDraft, places, error }: ScopeProps) {
   )
   const options = optionsOf(draft.scopeKind, places)
   return (
-    <div className={classes.pair}>
+    <div className={`${classes.pair} ${classes.wide}`}>
       <NativeSelect
         label="Where"
         size="md"
