@@ -22,7 +22,8 @@ from tests.factories import (
 )
 from tests.ingest.test_pipeline import post, reading
 
-pytestmark = pytest.mark.django_db
+# As in life each request and each change commits: within one transaction the writer's memory can't see its own changes.
+pytestmark = pytest.mark.django_db(transaction=True)
 
 # A report that came late and says nothing of temperatures, or nothing new.
 LATE = [{"battery": 93}, {"temperature": 8.5}]
