@@ -1,10 +1,10 @@
 """Who is told about an alert, when, and in which words. Sending is the next room's business.
 
 Note [Telling]. People are told when an alert opens, unless a mute, its gateway's alert, an open critical one of the
-same unit and kind, or its own flapping speaks against it. Whoever has to be told later is told by the sweep that finds
-`Alert.tell_at` (lifecycle.tell_due): at the end of a mute or a snooze, when an acknowledgement lapses, and again and
-again as long as nobody takes charge. Nothing that lasts stays quiet for ever. Who was told that it opened is told that
-it is over.
+same unit and kind, its own flapping or (for a warning on air) a defrost that was due speaks against it. Whoever has to
+be told later is told by the sweep that finds `Alert.tell_at` (lifecycle.tell_due): at the end of a mute or a snooze,
+when an acknowledgement lapses, and again and again as long as nobody takes charge. Nothing that lasts stays quiet for
+ever. Who was told that it opened is told that it is over.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class Why(StrEnum):
     UNMUTED = "unmuted"
     UNCOVERED = "uncovered"
     FLAPPING = "flapping"
+    DEFROSTED = "defrosted"
     AWAKE = "awake"
     LAPSED = "lapsed"
     REOPENED = "reopened"
@@ -64,6 +65,7 @@ _WORDS: Final = {
     Why.UNMUTED: "It was kept quiet by a mute, and it lasts.",
     Why.UNCOVERED: "What covered it is over, and it lasts.",
     Why.FLAPPING: "It comes and goes: you hear of it once in a while only.",
+    Why.DEFROSTED: "A defrost was due when it began. That should be over, and it lasts.",
     Why.AWAKE: "It was snoozed, and it lasts.",
     Why.LAPSED: "It was acknowledged a while ago, and it lasts.",
     Why.REOPENED: "It had been resolved, and is open again.",

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alerts import mutes, telling, words
+from alerts.lifecycle import defrosts
 from alerts.lifecycle.moving import SHOWN_WITH_IT, move, record
 from alerts.models import Alert, AlertEventKind, AlertStatus, Channel, Condition, Mute, Severity
 from alerts.telling import Why
@@ -50,9 +51,15 @@ def _come_due(alert: Alert, *, at: datetime, was_told: bool) -> None:
     elif was_told:
         tell(alert, at=at, why=Why.REMINDER)
     else:
-        first = alert.parent
-        flaps = first is not None and first.cause_key == alert.cause_key
-        tell(alert, at=at, why=Why.FLAPPING if flaps else Why.UNCOVERED)
+        tell(alert, at=at, why=_why_only_now(alert))
+
+
+def _why_only_now(alert: Alert) -> Why:
+    """What kept a message back that nobody has had yet."""
+    first = alert.parent
+    if first is not None:
+        return Why.FLAPPING if first.cause_key == alert.cause_key else Why.UNCOVERED
+    return Why.DEFROSTED if alert.facts.get("defrost_until") else Why.UNCOVERED
 
 
 def _waits_for_its_mute(alert: Alert) -> bool:
@@ -104,9 +111,21 @@ def tell(
         alert.save(update_fields=["parent"])
         wait(alert, until=held.until)
         return False
+    defrosted = defrosts.waits_until(alert, at=at) if opening else None
+    if defrosted is not None:
+        _wait_for_defrost(alert, until=defrosted, at=at)
+        return False
     telling.promise_opened(alert=alert, at=at, why=why)
     wait(alert, until=telling.remind_at(alert=alert, at=at))
     return True
+
+
+def _wait_for_defrost(alert: Alert, *, until: datetime, at: datetime) -> None:
+    alert.facts = {**alert.facts, "defrost_until": until.isoformat(timespec="seconds")}
+    alert.save(update_fields=["facts"])
+    note = f"A defrost was due, and looks like those before it. Told at {words.local(alert, until)} if it lasts."
+    record(alert, AlertEventKind.COMMENTED, by=None, at=at, channel=Channel.CLOCK, note=note)
+    wait(alert, until=until)
 
 
 def _falls_to_its_gateway(alert: Alert) -> bool:

@@ -278,8 +278,8 @@ def _standing(case: Case, alert: Standing) -> Iterator[str]:
         )
     if alert.waits_until is not None:
         yield (
-            "A defrost was due when it opened, and looked like those before it: people are told at"
-            f" {_clock(case, alert.waits_until)} if it lasts."
+            "A defrost was due when it opened, and looked like those before it: people are told of it at"
+            f" {_clock(case, alert.waits_until)}, and only if it lasts."
         )
     if alert.contradicted_at is not None:
         yield f"Readings that came later, {_clock(case, alert.contradicted_at)}, show that it never was. It stays."
