@@ -25,18 +25,19 @@ READINGS, CONNECTIONS = 1000, 8
 PATIENCE_S = 50.0
 # Copies of the first units and sensors of the fleet, in turn: two units of three have one sensor, the others two.
 UNITS = """
-INSERT INTO sensors_unit SELECT (jsonb_populate_record(u, jsonb_build_object(
-  'id', md5('remembered unit ' || n), 'name', 'Remembered ' || n))).*
+INSERT INTO sensors_unit SELECT made.*
 FROM generate_series(0, %(units)s::integer - 1) n
-JOIN sensors_unit u ON u.id = (%(from)s::uuid[])[n %% %(kinds)s::integer + 1]
+JOIN sensors_unit u ON u.id = (%(from)s::uuid[])[n %% %(kinds)s::integer + 1],
+jsonb_populate_record(u, jsonb_build_object('id', md5('remembered unit ' || n), 'name', 'Remembered ' || n)) made
 """
 SENSORS = """
-INSERT INTO sensors_sensor SELECT (jsonb_populate_record(s, jsonb_build_object(
+INSERT INTO sensors_sensor SELECT made.*
+FROM generate_series(0, %(sensors)s::integer - 1) n
+JOIN sensors_sensor s ON s.public_id = (%(from)s::uuid[])[1],
+jsonb_populate_record(s, jsonb_build_object(
   'id', nextval(pg_get_serial_sequence('sensors_sensor', 'id')), 'public_id', gen_random_uuid(),
   'serial', 'MANY-' || n, 'name', 'Remembered ' || n, 'unit_id', md5('remembered unit ' || n %% %(units)s::integer),
-  'last_reading_at', NULL, 'status', 'offline'))).*
-FROM generate_series(0, %(sensors)s::integer - 1) n
-JOIN sensors_sensor s ON s.public_id = (%(from)s::uuid[])[1]
+  'last_reading_at', NULL, 'status', 'offline')) made
 """
 ACTIVE = "SELECT count(*) FROM alerts_rulestate WHERE active"
 
