@@ -1,7 +1,9 @@
 """Gateways that fell silent: one alert for all the sensors behind them.
 
 Note [Gateways]. A gateway's newest is the newest reading of the sensors that it brings (sensors/gateways.py), or its
-own `last_seen_at`, whichever is later; `no_data` rules of the metric `gateway` watch that as others watch a sensor
+own `last_seen_at`, whichever is later. No format that we read tells of a gateway without a reading, so nothing writes
+`last_seen_at` yet: today a gateway lives by its sensors alone. What their readings tell isn't copied there, since it
+would stay when a sensor is moved away. `no_data` rules of the metric `gateway` watch that as others watch a sensor
 (Note [Silence] in hearing.py). While its alert is open, its sensors' own silences open as its children: rows like any
 other, and nobody is told of each. What was open and told before joins them. Once it is heard again, a child that stays
 silent for its own delay is told by itself. So a living gateway hides nobody, and a dead one wakes people once.
