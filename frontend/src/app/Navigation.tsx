@@ -186,7 +186,7 @@ function Item({ entry: { to, words, icon: Icon }, current, desk, open = 0, word 
         {words}
         {open > 0 && (
           <span className="visually-hidden">
-            , {open} {word}
+            , {open > 99 ? 'more than 99' : open} {word}
           </span>
         )}
       </Link>
