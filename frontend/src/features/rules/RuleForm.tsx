@@ -16,6 +16,7 @@ import { useScale } from '@/shared/preferences'
 import { fieldError } from '@/shared/ui/Dialog'
 import { KIND_NAMES, kindName } from '@/shared/units'
 import { AmountField } from './AmountField'
+import { DurationField } from './DurationField'
 import { type Draft, type Wrong, watching, watchKey, watchOptions } from './draft'
 import classes from './Rules.module.css'
 import { type Places, SCOPE_KINDS, SCOPES, type ScopeKind } from './words'
@@ -31,9 +32,6 @@ interface Props {
   /** Fields keep what is half written; another rule starts anew. */
   formKey: string
 }
-
-const minutes = (seconds: number): number => Math.round((seconds / 60) * 100) / 100
-const seconds = (shown: number | null): number => Math.max(0, Math.round((shown ?? 0) * 60))
 
 /** The fields of a rule, in the words of the contract and the reader's scale. */
 export function RuleForm({ draft, onDraft, places, wrong, error, formKey }: Props) {
@@ -79,18 +77,15 @@ export function RuleForm({ draft, onDraft, places, wrong, error, formKey }: Prop
             step={isDegrees(draft) ? 0.5 : 1}
           />
         )}
-        <AmountField
+        <DurationField
           key={`delay ${formKey} ${draft.condition}`}
           label="For at least"
-          unit="min"
-          shown={minutes(draft.delay_s)}
-          onChange={(shown) => onDraft({ delay_s: seconds(shown) })}
+          seconds={draft.delay_s}
+          onSeconds={(delay_s) => onDraft({ delay_s })}
           error={wrong.delay_s ?? fieldError(error, 'delay_s')}
-          min={0}
-          step={5}
         />
       </div>
-      <p className={classes.quiet}>0 min: at the first reading. Time without readings doesn't count.</p>
+      <p className={classes.quiet}>0: at the first reading. Time without readings doesn't count.</p>
       <div>
         <span id={severityLabel} className={classes.label}>
           Severity
@@ -126,15 +121,12 @@ export function RuleForm({ draft, onDraft, places, wrong, error, formKey }: Prop
               step={0.5}
             />
           )}
-          <AmountField
+          <DurationField
             key={`clear ${formKey}`}
             label="And stays there for"
-            unit="min"
-            shown={minutes(draft.clear_delay_s)}
-            onChange={(shown) => onDraft({ clear_delay_s: seconds(shown) })}
+            seconds={draft.clear_delay_s}
+            onSeconds={(clear_delay_s) => onDraft({ clear_delay_s })}
             error={fieldError(error, 'clear_delay_s')}
-            min={0}
-            step={5}
           />
           <NativeSelect
             label="It watches"
