@@ -10,6 +10,7 @@ says now counts from its end on, and ends it if it is open.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
+from django.db.models import Q
 
 from alerts import evaluation
 from alerts.evaluation import (
@@ -170,7 +172,7 @@ def judge_again(place: Place, watches: Sequence[Watch], keys: Sequence[str], lat
 
     `keys` are the causes of `watches`. The readings must be stored already, the unit locked.
     """
-    alerts = _alerts(keys)
+    alerts = _alerts(keys, since=late.first - _MOST_S)
     bounds = [_bound(alerts.get(key, []), late) for key in keys]
     reach = max([_LEAST_S, *(_memory_of(watch, place) for watch in watches)])
     ahead = reach
@@ -210,10 +212,12 @@ class _Cause(NamedTuple):
     alerts: Sequence[_Alert]
 
 
-def _alerts(keys: Sequence[str]) -> dict[str, list[_Alert]]:
+def _alerts(keys: Sequence[str], *, since: float) -> dict[str, list[_Alert]]:
+    """The causes' alerts of the time that can be judged again; of years ago there may be thousands."""
     found: dict[str, list[_Alert]] = {}
-    by_hand = _resolved_by_hand(keys)
-    rows = Alert.objects.filter(cause_key__in=keys).order_by("opened_at", "pk")
+    lately = Q(resolved_at=None) | Q(resolved_at__gte=datetime.fromtimestamp(max(since, 0.0), tz=UTC))
+    rows = list(Alert.objects.filter(lately, cause_key__in=keys).order_by("opened_at", "pk"))
+    by_hand = _resolved_by_hand([alert.pk for alert in rows]) if rows else {}
     for alert in rows:
         resolved_at = None if alert.resolved_at is None else alert.resolved_at.timestamp()
         told = Told(
@@ -225,16 +229,16 @@ def _alerts(keys: Sequence[str]) -> dict[str, list[_Alert]]:
             alert.value,
             alert.contradicted_at is not None,
         )
-        row = _Alert(told, alert.sensor_id, alert.created_at.timestamp(), by_hand[alert.pk])
+        row = _Alert(told, alert.sensor_id, alert.created_at.timestamp(), by_hand.get(alert.pk, []))
         found.setdefault(alert.cause_key, []).append(row)
     return found
 
 
-def _resolved_by_hand(keys: Sequence[str]) -> dict[UUID, list[float]]:
-    """When people resolved alerts of these causes. Not those that a person opened again: that took it back."""
+def _resolved_by_hand(alerts: Sequence[UUID]) -> dict[UUID, list[float]]:
+    """When people resolved these alerts. Not those that a person opened again: that took it back."""
     resolved: dict[UUID, list[float]] = defaultdict(list)
     kinds = [AlertEventKind.RESOLVED, AlertEventKind.REOPENED]
-    events = AlertEvent.objects.filter(alert__cause_key__in=keys, event__in=kinds, by__isnull=False)
+    events = AlertEvent.objects.filter(alert__in=alerts, event__in=kinds, by__isnull=False)
     for alert_id, event, at in events.order_by("created_at", "pk").values_list("alert_id", "event", "at"):
         if event == AlertEventKind.RESOLVED:
             resolved[alert_id].append(at.timestamp())
@@ -263,14 +267,12 @@ def _quiet(cause: _Cause, bound: float) -> int | None:
 
     None: there was no such moment in what was read.
     """
-    state, newest, begin = IDLE, dict[int, tuple[float, float, float]](), None
-    for number, point in enumerate(cause.points):
-        if point.at >= bound:
-            break
-        state, _ = evaluation.evaluate(cause.watch.terms, state, [point], others=newest)
-        newest[point.sensor] = (point.at, point.value, point.gap_s)
-        if state == IDLE and not any(_stands_at(alert.told, point.at) for alert in cause.alerts):
-            begin = number + 1
+    before = bisect_left(cause.points, bound, key=lambda point: point.at)
+    points = cause.points[:before]
+    begin = None
+    for number, (state, _) in enumerate(evaluation.steps(cause.watch.terms, IDLE, points), start=1):
+        if state == IDLE and not any(_stands_at(alert.told, points[number - 1].at) for alert in cause.alerts):
+            begin = number
     return begin
 
 

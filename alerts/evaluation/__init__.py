@@ -30,6 +30,7 @@ from alerts.evaluation.timers import (
     Transition,
     evaluate,
     resolved_by_hand,
+    steps,
 )
 
 __all__ = [
@@ -56,4 +57,5 @@ __all__ = [
     "replay",
     "replay_around",
     "resolved_by_hand",
+    "steps",
 ]
