@@ -51,8 +51,9 @@ class Sizes:
     remembered: int = 100_000  # sensors whose readings one process judges, for its memory
     passes: int = 6  # over all of them
     rush_rate: int = 200  # requests a second
-    rush_every: int = 10  # one of so many opens an alert or resolves it
-    rush_seconds: float = 20.0
+    # One of so many opens an alert or resolves it: 216,000 alerts a day, if it went on.
+    rush_every: int = 40
+    rush_seconds: float = 30.0
     rush_units: int = 400  # whose alerts these are: none opens so often that people aren't told
     by_hand: int = 5  # times that plain SQL is run
 
