@@ -25,7 +25,7 @@ from alerts.models import (
 from alerts.moves import MOVES
 from alerts.shapes import alert_shape
 from freshtrack.errors import DomainError
-from organizations import events
+from organizations import bells, events
 from organizations.models import User
 from sensors.models import Unit
 
@@ -36,6 +36,10 @@ SHOWN_WITH_IT: Final = ("unit", "site", "sensor", "gateway", "rule", "assigned_t
 
 
 OVER: Final[dict[str, Any]] = {"tell_at": None, "snoozed_until": None}
+
+
+# The task that tells of what is due (alerts/tasks.py): it is rung for what readings have moved.
+TELL: Final = "alerts.sweep_due"
 
 
 OPEN_AGAIN: Final[dict[str, Any]] = {"resolved_at": None, "resolved_by": None, "snoozed_until": None}
@@ -164,9 +168,29 @@ def end(
     after_the_end(alert, at=at)
 
 
+def end_soon(
+    alert: Alert, *, resolved_at: datetime, by: User | None, channel: Channel, tell_at: datetime, **changes: Any
+) -> None:
+    """The same, but a worker tells of it as soon as this is committed (`waiting.tell_due`)."""
+    changes = {"resolved_at": resolved_at, **OVER, "tell_at": tell_at, **changes}
+    move(alert, AlertEventKind.RESOLVED, by=by, at=resolved_at, channel=channel, **changes)
+    refresh_severity(alert)
+    bells.ring_afterwards(TELL)
+
+
+def is_new(alert: Alert) -> bool:
+    """Whether it opened just now and nobody has yet thought about whom to tell."""
+    return alert.tell_at is not None and alert.tell_at == alert.created_at
+
+
 def after_the_end(alert: Alert, *, at: datetime) -> None:
     """What follows the end of an alert: the unit's colour, those it had covered, those who were told of it."""
     refresh_severity(alert)
+    tell_the_end(alert, at=at)
+
+
+def tell_the_end(alert: Alert, *, at: datetime) -> None:
+    """Those it had covered are told of in a while, and those who were told of it now."""
     _uncover(alert, at=at)
     telling.promise_resolved(alert=alert, at=at)
 

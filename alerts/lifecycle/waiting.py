@@ -7,7 +7,7 @@ from typing import Final
 
 from alerts import mutes, telling, words
 from alerts.lifecycle import defrosts
-from alerts.lifecycle.moving import SHOWN_WITH_IT, move, record
+from alerts.lifecycle.moving import SHOWN_WITH_IT, is_new, move, record, tell_the_end
 from alerts.models import Alert, AlertEventKind, AlertStatus, Channel, Condition, Mute, Severity
 from alerts.telling import Why
 
@@ -18,7 +18,8 @@ _NOT_WHILE_ITS_GATEWAY_IS_SILENT: Final = (Why.UNMUTED, Why.UNCOVERED, Why.REMIN
 def tell_due(*, at: datetime, most: int) -> int:
     """Do what is due with the alerts whose `tell_at` has come, at most so many; return how many there were.
 
-    A snooze or a mute is over, an acknowledgement lapses, nobody has taken charge yet. Who else is moving an alert just
+    Readings have opened or resolved it, a snooze or a mute is over, an acknowledgement lapses, nobody has taken charge
+    yet. Who else is moving an alert just
     now is left alone until the next round, so two sweeps at once are as one. Call inside a transaction.
     """
     due = list(
@@ -34,8 +35,12 @@ def tell_due(*, at: datetime, most: int) -> int:
 
 
 def _come_due(alert: Alert, *, at: datetime, was_told: bool) -> None:
-    if alert.status == AlertStatus.RESOLVED or not _concerns_somebody(alert):
+    if alert.status == AlertStatus.RESOLVED:
+        _tell_of_what_is_over(alert, at=at)
+    elif not _concerns_somebody(alert):
         wait(alert, until=None)
+    elif is_new(alert):
+        tell(alert, at=at, opening=True)
     elif alert.snoozed_until is not None:
         if alert.snoozed_until > at:
             wait(alert, until=alert.snoozed_until)
@@ -52,6 +57,21 @@ def _come_due(alert: Alert, *, at: datetime, was_told: bool) -> None:
         tell(alert, at=at, why=Why.REMINDER)
     else:
         tell(alert, at=at, why=_why_only_now(alert))
+
+
+def catch_up(alert: Alert, *, at: datetime) -> Alert:
+    """Before anybody moves it: tell now what readings left to a worker that hasn't come by yet. Locked, please."""
+    if is_new(alert) or (alert.status == AlertStatus.RESOLVED and alert.tell_at is not None):
+        _come_due(alert, at=at, was_told=False)
+    return alert
+
+
+def _tell_of_what_is_over(alert: Alert, *, at: datetime) -> None:
+    """Readings ended it; if it opened a moment before, people hear of both, in their order."""
+    if is_new(alert) and _concerns_somebody(alert):
+        tell(alert, at=at, opening=True)
+    tell_the_end(alert, at=at)
+    wait(alert, until=None)
 
 
 def _why_only_now(alert: Alert) -> Why:
