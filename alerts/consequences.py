@@ -78,7 +78,7 @@ def _move_on(verdict: InOrder, *, at: datetime) -> list[Alert]:
     while transitions:
         transition = transitions.pop(0)
         if isinstance(transition, Resolved):
-            lifecycle.resolve_cleared(cause=verdict.cause.key, resolved=transition, at=at)
+            lifecycle.resolve_cleared(cause=verdict.cause.key, resolved=transition, at=at, soon=True)
         elif transitions and isinstance(transitions[0], Resolved) and _is_late(verdict.cause, transition.at, at):
             resolved = transitions.pop(0)
             assert isinstance(resolved, Resolved)  # noqa: S101 (asked above)
@@ -103,7 +103,7 @@ def _correct(judged: Again, move: Move, *, at: datetime) -> list[Alert]:
         _open(cause, move.incident, counted_s=counted_s, at=at)
         if move.incident.resolved_at is not None:
             resolved = Resolved(move.incident.resolved_at, move.incident.peak)
-            lifecycle.resolve_cleared(cause=cause.key, resolved=resolved, at=at)
+            lifecycle.resolve_cleared(cause=cause.key, resolved=resolved, at=at, soon=True)
         return []
     return _find(cause, move.incident, at=at)
 
@@ -117,7 +117,8 @@ def _amend(cause: Cause, move: Amended, *, at: datetime) -> list[Alert]:
         if incident.resolved_at is None:
             Alert.objects.filter(pk=alert.pk).update(peak=incident.peak)
         else:
-            lifecycle.resolve_cleared(cause=cause.key, resolved=Resolved(incident.resolved_at, incident.peak), at=at)
+            resolved = Resolved(incident.resolved_at, incident.peak)
+            lifecycle.resolve_cleared(cause=cause.key, resolved=resolved, at=at, soon=True)
         return []
     amended = lifecycle.amend(alert=alert, incident=incident, at=at)
     return [amended] if amended.resolved_at is None and not goes_on else []
@@ -146,6 +147,7 @@ def _open(cause: Cause, opened: Opened | Incident, *, counted_s: float | None, a
         at=at,
         facts=facts(cause, counted_s=counted_s, lasted_s=opened_at - opened.started_at),
         found_at=at if _is_late(cause, opened_at, at) else None,
+        soon=True,
     )
 
 

@@ -13,7 +13,7 @@ from django.utils import dateformat
 
 from alerts import rule_words, scopes
 from alerts.models import AlertRule, Condition, Metric, RuleOverride
-from alerts.profiles import PROFILES, Default, laws
+from alerts.profiles import PROFILES, Default, laws, product_tau_s
 from sensors.models import Unit
 
 SWITCHED_OFF: Final = "Not in force: the rule is switched off."
@@ -46,6 +46,8 @@ class UnitRules(NamedTuple):
 
     legal: list[laws.Limit]
     operating_band: tuple[float, float] | None
+    # How slowly the product follows the air in this kind of unit, seconds; what the unit says itself goes before it.
+    kind_tau_s: int
     rules: list[Standing]
     drift: list[str]
 
@@ -85,7 +87,8 @@ def rules_of(*, unit: Unit, at: datetime) -> UnitRules:
     }
     rules = _standings(unit, held, overrides)
     drift = [*_drift_of_defaults(unit, rules), *_drift_of_others(unit, rules, legal)]
-    return UnitRules(legal, profile.operating_band if profile else None, rules, drift)
+    band = profile.operating_band if profile else None
+    return UnitRules(legal, band, product_tau_s(unit.kind), rules, drift)
 
 
 def _holding(unit: Unit) -> Q:

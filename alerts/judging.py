@@ -54,6 +54,8 @@ class Batch:
         self._probes = probes
         self._points: dict[str, list[Point]] = {}
         self.faults = faults
+        # Who says something here.
+        self.sensors = sorted({*self._rows.sensor.tolist(), *(sensor for sensor, _ in faults)})
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -63,11 +65,6 @@ class Batch:
         """(time, sensor) of the first reading and of the last; there must be one."""
         rows = self._rows
         return (rows.ms[0] / 1000, int(rows.sensor[0])), (rows.ms[-1] / 1000, int(rows.sensor[-1]))
-
-    @property
-    def sensors(self) -> list[int]:
-        """Who says something here."""
-        return sorted({*self._rows.sensor.tolist(), *(sensor for sensor, _ in self.faults)})
 
     def times_of(self, sensor: int) -> list[float]:
         """When a sensor measured."""
@@ -360,11 +357,13 @@ def _judge_product(look: Look, cause: Cause, remembered: Remembered) -> Verdict:
 def _judge_sensor(look: Look, cause: Cause, remembered: Remembered, at: datetime) -> Verdict:
     """A rule of one sensor: its fault, or its silence."""
     assert cause.sensor is not None  # noqa: S101 (it is one sensor's)
+    if cause.watch.signal == SILENCE and remembered.state.idle:
+        return Verdict(cause, remembered, remembered, [])
     heard = look.heard.get(cause.sensor.id, -np.inf)
     times = [time for time in look.batch.times_of(cause.sensor.id) if time > heard]
     if cause.watch.signal == SILENCE:
         state, terms = remembered.state, cause.watch.terms
-        if state.idle or not times:
+        if not times:
             return Verdict(cause, remembered, remembered, [])
         state, resolved = silence.heard(terms, state, times, gap_s=cause.sensor.gap_s, now=at.timestamp())
         return Verdict(cause, remembered, Remembered(state, {}), [] if resolved is None else [resolved])
@@ -403,7 +402,7 @@ def _remember(
         goes_on = not hindsight.state.idle or any(breached(value) for _, value in hindsight.carried.values())
         after = Remembered(hindsight.state, hindsight.carried if goes_on else {})
         if hindsight.is_final:
-            verdicts.append(Verdict(cause, before, after, []))
+            verdicts.append(Verdict(cause, before, after, [] if hindsight.over is None else [hindsight.over]))
     return verdicts
 
 

@@ -4,11 +4,13 @@ Note [Hindsight]. Readings that come in the order of their times are judged with
 one is older than the unit's newest, what is remembered is worth nothing: it knows a later time. Then the stored
 readings are judged once more, from a moment at which nothing was in breach and no alert stood, until either the newest
 or a moment at which all is quiet again. What comes out is compared with the alerts that stand (evaluation/hindsight).
-What an older version of a rule has opened stays as it is: nobody knows any more what that version said.
+What an older version of a rule has opened stays as it is: nobody knows any more what that version said. What the rule
+says now counts from its end on, and ends it if it is open.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,9 +19,21 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
+from django.db.models import Q
 
 from alerts import evaluation
-from alerts.evaluation import IDLE, Incident, Move, Point, State, Told, reconcile, replay
+from alerts.evaluation import (
+    IDLE,
+    Incident,
+    Move,
+    Point,
+    Resolved,
+    Settled,
+    State,
+    Told,
+    reconcile,
+    replay_around,
+)
 from alerts.evaluation.signals import WINDOW_S
 from alerts.models import Alert, AlertEvent, AlertEventKind
 from alerts.watching import METRICS, PRODUCT, RATE, SCALES, Place, Watch
@@ -142,6 +156,7 @@ class Hindsight(NamedTuple):
     carried: dict[int, tuple[float, float]]
     is_quiet: bool  # nothing was in breach at the end, and no alert stood
     is_final: bool  # judged up to the newest reading: `state` is where the rule stands now
+    over: Resolved | None  # readings ended an alert that an older version of the rule had opened
 
 
 class Late(NamedTuple):
@@ -157,7 +172,7 @@ def judge_again(place: Place, watches: Sequence[Watch], keys: Sequence[str], lat
 
     `keys` are the causes of `watches`. The readings must be stored already, the unit locked.
     """
-    alerts = _alerts(keys)
+    alerts = _alerts(keys, since=late.first - _MOST_S)
     bounds = [_bound(alerts.get(key, []), late) for key in keys]
     reach = max([_LEAST_S, *(_memory_of(watch, place) for watch in watches)])
     ahead = reach
@@ -197,10 +212,12 @@ class _Cause(NamedTuple):
     alerts: Sequence[_Alert]
 
 
-def _alerts(keys: Sequence[str]) -> dict[str, list[_Alert]]:
+def _alerts(keys: Sequence[str], *, since: float) -> dict[str, list[_Alert]]:
+    """The causes' alerts of the time that can be judged again; of years ago there may be thousands."""
     found: dict[str, list[_Alert]] = {}
-    by_hand = _resolved_by_hand(keys)
-    rows = Alert.objects.filter(cause_key__in=keys).order_by("opened_at", "pk")
+    lately = Q(resolved_at=None) | Q(resolved_at__gte=datetime.fromtimestamp(max(since, 0.0), tz=UTC))
+    rows = list(Alert.objects.filter(lately, cause_key__in=keys).order_by("opened_at", "pk"))
+    by_hand = _resolved_by_hand([alert.pk for alert in rows]) if rows else {}
     for alert in rows:
         resolved_at = None if alert.resolved_at is None else alert.resolved_at.timestamp()
         told = Told(
@@ -212,16 +229,16 @@ def _alerts(keys: Sequence[str]) -> dict[str, list[_Alert]]:
             alert.value,
             alert.contradicted_at is not None,
         )
-        row = _Alert(told, alert.sensor_id, alert.created_at.timestamp(), by_hand[alert.pk])
+        row = _Alert(told, alert.sensor_id, alert.created_at.timestamp(), by_hand.get(alert.pk, []))
         found.setdefault(alert.cause_key, []).append(row)
     return found
 
 
-def _resolved_by_hand(keys: Sequence[str]) -> dict[UUID, list[float]]:
-    """When people resolved alerts of these causes. Not those that a person opened again: that took it back."""
+def _resolved_by_hand(alerts: Sequence[UUID]) -> dict[UUID, list[float]]:
+    """When people resolved these alerts. Not those that a person opened again: that took it back."""
     resolved: dict[UUID, list[float]] = defaultdict(list)
     kinds = [AlertEventKind.RESOLVED, AlertEventKind.REOPENED]
-    events = AlertEvent.objects.filter(alert__cause_key__in=keys, event__in=kinds, by__isnull=False)
+    events = AlertEvent.objects.filter(alert__in=alerts, event__in=kinds, by__isnull=False)
     for alert_id, event, at in events.order_by("created_at", "pk").values_list("alert_id", "event", "at"):
         if event == AlertEventKind.RESOLVED:
             resolved[alert_id].append(at.timestamp())
@@ -250,14 +267,12 @@ def _quiet(cause: _Cause, bound: float) -> int | None:
 
     None: there was no such moment in what was read.
     """
-    state, newest, begin = IDLE, dict[int, tuple[float, float, float]](), None
-    for number, point in enumerate(cause.points):
-        if point.at >= bound:
-            break
-        state, _ = evaluation.evaluate(cause.watch.terms, state, [point], others=newest)
-        newest[point.sensor] = (point.at, point.value, point.gap_s)
-        if state == IDLE and not any(_stands_at(alert.told, point.at) for alert in cause.alerts):
-            begin = number + 1
+    before = bisect_left(cause.points, bound, key=lambda point: point.at)
+    points = cause.points[:before]
+    begin = None
+    for number, (state, _) in enumerate(evaluation.steps(cause.watch.terms, IDLE, points), start=1):
+        if state == IDLE and not any(_stands_at(alert.told, points[number - 1].at) for alert in cause.alerts):
+            begin = number
     return begin
 
 
@@ -268,19 +283,22 @@ def _compared(cause: _Cause, begin: int, late: Late, *, is_final: bool) -> Hinds
     concerned = [alert for alert in cause.alerts if _ends(alert.told) >= since and alert.told.started_at <= until]
     # Opened by another version of the rule, or by a sensor that measures elsewhere now: nobody can judge it again.
     known = [a for a in concerned if a.created_at >= watch.changed_at and cause.past.knows(a.sensor)]
-    unknown = [alert.told for alert in concerned if alert not in known]
+    settled = [_settled(alert, watch) for alert in concerned if alert not in known and not alert.told.contradicted]
     hand = [max(at, alert.told.opened_at) for alert in known for at in alert.by_hand]
-    state, incidents = replay(watch.terms, rest, hand=hand, others=newest_of(cause.points[:begin]))
+    others = newest_of(cause.points[:begin])
+    state, incidents, over = replay_around(watch.terms, rest, settled, hand=hand, others=others)
     # What was over before the first late reading can't have changed; it differs only where the rule has.
-    true = [
-        incident
-        for incident in incidents
-        if _end(incident) >= late.first and not any(_overlaps(incident, told) for told in unknown)
-    ]
+    true = [incident for incident in incidents if _end(incident) >= late.first]
     told = [alert.told for alert in known if _ends(alert.told) >= late.first]
     is_quiet = state == IDLE and not any(_stands_at(alert.told, until) for alert in cause.alerts)
     carried = {point.sensor: (point.at, point.value) for point in cause.points} if watch.signal == PRODUCT else {}
-    return Hindsight(watch, reconcile(told, true), state, carried, is_quiet, is_final)
+    return Hindsight(watch, reconcile(told, true), state, carried, is_quiet, is_final, over)
+
+
+def _settled(alert: _Alert, watch: Watch) -> Settled:
+    told = alert.told
+    until = max(told.opened_at, watch.changed_at) if told.resolved_at is None else told.resolved_at
+    return Settled(told.started_at, until, told.peak, told.resolved_at is None, bool(alert.by_hand))
 
 
 def _ends(told: Told) -> float:
@@ -289,10 +307,6 @@ def _ends(told: Told) -> float:
 
 def _end(incident: Incident) -> float:
     return inf if incident.resolved_at is None else incident.resolved_at
-
-
-def _overlaps(incident: Incident, told: Told) -> bool:
-    return incident.started_at <= _ends(told) and told.started_at <= _end(incident)
 
 
 def newest_of(points: Sequence[Point]) -> dict[int, tuple[float, float, float]]:

@@ -421,3 +421,24 @@ class AlertEvent(OwnedModel):
 
     def __str__(self) -> str:
         return f"{self.event} {self.alert_id} ({self.pk})"
+
+
+class Listening(models.Model):
+    """How well silences are listened for: the sweep's last round, and the last outage of ours. One row for all.
+
+    Note [Outages] in alerts/silence/outages.py.
+    """
+
+    ONLY: ClassVar[int] = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True)
+    round_at = models.DateTimeField(help_text="When the last round of the sweep began.")
+    heard_until = models.DateTimeField(null=True, help_text="Until when we listened for certain before the outage.")
+    back_at = models.DateTimeField(null=True, help_text="When rounds went on after it.")
+    patient_until = models.DateTimeField(null=True, help_text="Until when silences of the outage are held.")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="listening_one_row")]
+
+    def __str__(self) -> str:
+        return f"listening as of {self.round_at:%Y-%m-%d %H:%M:%S}"

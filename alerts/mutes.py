@@ -6,8 +6,10 @@ Alerts open, move and resolve during a mute as ever. What was kept quiet and sti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -41,9 +43,10 @@ class WrongEnd(DomainError):
 # somebody who is changing it: then it counts as none, since telling once too often is the safe side.
 _COVERING: Final = """
 SELECT * FROM alerts_mute
-WHERE organization_id = %s AND starts_at <= %s AND ends_at > %s
-  AND (site_id = %s OR unit_id = %s OR rule_id = %s OR (site_id IS NULL AND unit_id IS NULL AND rule_id IS NULL))
-ORDER BY ends_at DESC, id LIMIT 1
+WHERE organization_id = ANY (%s::uuid[]) AND starts_at <= %s AND ends_at > %s
+  AND (site_id = ANY (%s::uuid[]) OR unit_id = ANY (%s::uuid[]) OR rule_id = ANY (%s::uuid[])
+       OR (site_id IS NULL AND unit_id IS NULL AND rule_id IS NULL))
+ORDER BY ends_at DESC, id
 FOR SHARE SKIP LOCKED
 """
 
@@ -53,8 +56,27 @@ def covering(*, alert: Alert, at: datetime) -> Mute | None:
 
     An alert of a gateway is of the gateway's site. Call inside a transaction.
     """
-    values = [alert.organization_id, at, at, alert.site_id, alert.unit_id, alert.rule_id]
-    return next(iter(Mute.objects.raw(_COVERING, values)), None)
+    return covering_each(alerts=[alert], at=at).get(alert.pk)
+
+
+def covering_each(*, alerts: Sequence[Alert], at: datetime) -> dict[UUID, Mute]:
+    """The same of many, stored or not yet: alert -> mute. Call inside a transaction."""
+    places = [
+        sorted({value for value in column if value is not None})
+        for column in zip(
+            *((alert.organization_id, alert.site_id, alert.unit_id, alert.rule_id) for alert in alerts), strict=True
+        )
+    ]
+    found = list(Mute.objects.raw(_COVERING, [places[0], at, at, *places[1:]])) if places else []
+    return {alert.pk: mute for alert in alerts for mute in reversed(found) if _covers(mute, alert)}
+
+
+def _covers(mute: Mute, alert: Alert) -> bool:
+    if mute.organization_id != alert.organization_id:
+        return False
+    pairs = ((mute.site_id, alert.site_id), (mute.unit_id, alert.unit_id), (mute.rule_id, alert.rule_id))
+    scopes = [(held, own) for held, own in pairs if held is not None]
+    return not scopes or any(held == own for held, own in scopes)
 
 
 def with_silenced(mutes: QuerySet[Mute]) -> QuerySet[Mute]:

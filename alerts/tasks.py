@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from alerts import lifecycle, overrides
 from alerts.silence.sweeping import sweep_silence
+from organizations import bells
 from organizations.tenancy import acting_as_system
 
 __all__ = ["end_overrides", "sweep_due", "sweep_silence"]
@@ -19,12 +20,13 @@ AT_ONCE: Final = 50
 MOST_PAGES: Final = 20
 
 
-@shared_task(name="alerts.sweep_due")
+@shared_task(name=lifecycle.TELL)
 def sweep_due() -> int:
-    """Tell of what is due: mutes and snoozes that are over, acknowledgements that lapse. Returns how many alerts.
+    """Tell of what is due: what readings have moved, mutes and snoozes that are over, acknowledgements that lapse.
 
-    Safe to run twice, at once, late, or after a crash.
+    Returns how many alerts. Rung for by whoever stores readings. Safe to run twice, at once, late, or after a crash.
     """
+    bells.answered(lifecycle.TELL)
     return _in_pages(lambda at: lifecycle.tell_due(at=at, most=AT_ONCE))
 
 

@@ -1,14 +1,15 @@
 """Who is told about an alert, when, and in which words. Sending is the next room's business.
 
 Note [Telling]. People are told when an alert opens, unless a mute, its gateway's alert, an open critical one of the
-same unit and kind, or its own flapping speaks against it. Whoever has to be told later is told by the sweep that finds
-`Alert.tell_at` (lifecycle.tell_due): at the end of a mute or a snooze, when an acknowledgement lapses, and again and
-again as long as nobody takes charge. Nothing that lasts stays quiet for ever. Who was told that it opened is told that
-it is over.
+same unit and kind, its own flapping or (for a warning on air) a defrost that was due speaks against it. Whoever has to
+be told later is told by the sweep that finds `Alert.tell_at` (lifecycle.tell_due): at the end of a mute or a snooze,
+when an acknowledgement lapses, and again and again as long as nobody takes charge. Nothing that lasts stays quiet for
+ever. Who was told that it opened is told that it is over.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,7 +24,7 @@ from alerts import words
 from alerts.models import Alert, Severity
 from notifications import outbox, people
 from notifications.models import InboxItem, Notification
-from notifications.telling import Notice, Words, tell
+from notifications.telling import Notice, Words, tell, tell_all
 from organizations import permissions
 from organizations.models import Membership, User
 
@@ -54,6 +55,7 @@ class Why(StrEnum):
     UNMUTED = "unmuted"
     UNCOVERED = "uncovered"
     FLAPPING = "flapping"
+    DEFROSTED = "defrosted"
     AWAKE = "awake"
     LAPSED = "lapsed"
     REOPENED = "reopened"
@@ -65,6 +67,7 @@ _WORDS: Final = {
     Why.UNMUTED: "It was kept quiet by a mute, and it lasts.",
     Why.UNCOVERED: "What covered it is over, and it lasts.",
     Why.FLAPPING: "It comes and goes: you hear of it once in a while only.",
+    Why.DEFROSTED: "A defrost was due when it began. That should be over, and it lasts.",
     Why.AWAKE: "It was snoozed, and it lasts.",
     Why.LAPSED: "It was acknowledged a while ago, and it lasts.",
     Why.REOPENED: "It had been resolved, and is open again.",
@@ -88,6 +91,25 @@ def promise_opened(*, alert: Alert, at: datetime, why: Why = Why.OPENED) -> None
     """
     again = why in _AGAIN
     also = [alert.assigned_to_id, alert.acknowledged_by_id] if again else []
+    concerned = _concerned(alert, also=[user_id for user_id in also if user_id])
+    tell(_opened(alert, why=why, at=at), people=concerned, at=at)
+
+
+def promise_all_opened(*, alerts: Sequence[Alert], at: datetime) -> None:
+    """`promise_opened` for many that opened just now: a handful of statements for each site and severity.
+
+    Call inside a transaction.
+    """
+    alike: dict[tuple[UUID, UUID | None, str], list[Alert]] = defaultdict(list)
+    for alert in alerts:
+        alike[alert.organization_id, alert.site_id, alert.severity].append(alert)
+    for some in alike.values():
+        notices = [_opened(alert, why=Why.OPENED, at=at) for alert in some]
+        tell_all(notices, people=_concerned(some[0]), at=at)
+
+
+def _opened(alert: Alert, *, why: Why, at: datetime) -> Notice:
+    again = why in _AGAIN
 
     def context(scale: str) -> Context:
         return {
@@ -97,14 +119,12 @@ def promise_opened(*, alert: Alert, at: datetime, why: Why = Why.OPENED) -> None
             "headline": words.headline(alert, scale=scale),
         }
 
-    _tell(
+    return _notice(
         alert,
-        _concerned(alert, also=[user_id for user_id in also if user_id]),
         template="opened",
         context=context,
         event=AGAIN if again else OPENED,
         key=why.value if why is Why.OPENED else f"{why.value}:{_stamp(at)}",
-        at=at,
     )
 
 
@@ -286,6 +306,10 @@ def _tell(
     key: str,
     at: datetime,
 ) -> None:
+    tell(_notice(alert, template=template, context=context, event=event, key=key), people=to, at=at)
+
+
+def _notice(alert: Alert, *, template: str, context: Callable[[str], Context], event: str, key: str) -> Notice:
     """`context` has the template's words in a scale."""
 
     def said(user: User) -> Words:
@@ -300,7 +324,7 @@ def _tell(
             short=f"{subject}. {reason}" if reason else f"{subject}.",
         )
 
-    notice = Notice(
+    return Notice(
         organization_id=alert.organization_id,
         site_id=alert.site_id,
         event=event,
@@ -310,7 +334,6 @@ def _tell(
         key=f"alert:{alert.pk}:{key}",
         words=said,
     )
-    tell(notice, people=to, at=at)
 
 
 def _path(alert: Alert) -> str:

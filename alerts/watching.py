@@ -110,6 +110,25 @@ class Override(NamedTuple):
     created_at: float
 
 
+class Watched(NamedTuple):
+    """What is known of a unit's rules: those that watch it, and how far its values may go."""
+
+    watches: Sequence[Watch]
+    envelope: Envelope
+
+
+_NOBODY: Final = Watched((), UNWATCHED)
+
+
+class _Alike(NamedTuple):
+    """Units of an organization that agree in this have the same rules, if none was made for one of them alone."""
+
+    site_id: UUID
+    area_id: UUID
+    kind: str
+    default_rules: bool
+
+
 _IN_FORCE: Final = """
 SELECT organization_id, site_id, area_id, unit_id, unit_kind, id, metric, condition, severity, threshold, delay_s,
        hysteresis, clear_delay_s, is_default, is_ceiling, schedule, extract(epoch FROM changed_at)::float8
@@ -139,10 +158,11 @@ class Rulebook:
 
     def __init__(self) -> None:
         self._rules: dict[UUID, dict[object, list[Watch]]] = {}  # by organization, then by scope
-        self._overrides: dict[UUID, dict[tuple[UUID, UUID], Override]] = {}  # by organization, then by (unit, rule)
+        self._overrides: dict[UUID, dict[UUID, dict[UUID, Override]]] = {}  # by organization, unit and rule
         self._places: dict[UUID, Place | None] = {}  # None: deleted
-        self._watches: dict[UUID, list[Watch]] = {}
-        self._envelopes: dict[UUID, Envelope] = {}
+        # Most units of a kind have the same rules: what follows from them is kept once for all of these.
+        self._common: dict[UUID, dict[_Alike, Watched]] = defaultdict(dict)  # by organization
+        self._watched: dict[UUID, Watched] = {}
         self._units: dict[UUID, set[UUID]] = defaultdict(set)  # organization -> what is known of it above
 
     def forget(self, organizations: Collection[UUID]) -> None:
@@ -150,10 +170,10 @@ class Rulebook:
         for organization_id in organizations:
             self._rules.pop(organization_id, None)
             self._overrides.pop(organization_id, None)
+            self._common.pop(organization_id, None)
             for unit_id in self._units.pop(organization_id, ()):
                 self._places.pop(unit_id, None)
-                self._watches.pop(unit_id, None)
-                self._envelopes.pop(unit_id, None)
+                self._watched.pop(unit_id, None)
 
     def learn(self, units: dict[UUID, UUID]) -> None:
         """Look up what isn't known of these units (unit -> organization). Call inside a transaction."""
@@ -166,10 +186,7 @@ class Rulebook:
 
     def envelope(self, unit_id: UUID) -> Envelope:
         """How far its values may go (Note [Envelopes] above). The unit must have been learnt."""
-        envelope = self._envelopes.get(unit_id)
-        if envelope is None:
-            envelope = self._envelopes[unit_id] = _envelope(self.watches(unit_id))
-        return envelope
+        return self._of(unit_id).envelope
 
     def place(self, unit_id: UUID) -> Place | None:
         """The unit, or None if it was deleted. It must have been learnt."""
@@ -177,11 +194,29 @@ class Rulebook:
 
     def watches(self, unit_id: UUID) -> Sequence[Watch]:
         """The rules that watch the unit, the most specific ones of each kind. It must have been learnt."""
-        watches = self._watches.get(unit_id)
-        if watches is None:
+        return self._of(unit_id).watches
+
+    def _of(self, unit_id: UUID) -> Watched:
+        watched = self._watched.get(unit_id)
+        if watched is None:
             place = self._places[unit_id]
-            watches = self._watches[unit_id] = [] if place is None else self._watching(place)
-        return watches
+            watched = self._watched[unit_id] = _NOBODY if place is None else self._watched_at(place)
+        return watched
+
+    def _watched_at(self, place: Place) -> Watched:
+        organization_id, unit_id = place.organization_id, place.unit_id
+        if unit_id in self._rules[organization_id] or unit_id in self._overrides[organization_id]:
+            return self._watched_alone(place)
+        alike = _Alike(place.site_id, place.area_id, place.kind, place.default_rules)
+        common = self._common[organization_id]
+        watched = common.get(alike)
+        if watched is None:
+            watched = common[alike] = self._watched_alone(place)
+        return watched
+
+    def _watched_alone(self, place: Place) -> Watched:
+        watches = self._watching(place)
+        return Watched(watches, _envelope(watches))
 
     def _watching(self, place: Place) -> list[Watch]:
         rules = self._rules[place.organization_id]
@@ -198,7 +233,7 @@ class Rulebook:
         ]
 
     def _overridden(self, watch: Watch, place: Place) -> Watch:
-        override = self._overrides[place.organization_id].get((place.unit_id, watch.rule_id))
+        override = self._overrides[place.organization_id].get(place.unit_id, {}).get(watch.rule_id)
         if override is None:
             return watch
         terms = watch.terms
@@ -212,7 +247,7 @@ class Rulebook:
     def _learn_rules(self, organizations: Collection[UUID]) -> None:
         for organization_id in organizations:
             self._rules[organization_id] = defaultdict(list)
-            self._overrides[organization_id] = {}
+            self._overrides[organization_id] = defaultdict(dict)
         with connection.cursor() as cursor:
             cursor.execute(_IN_FORCE, [list(organizations)])
             rows = cursor.fetchall()
@@ -222,7 +257,7 @@ class Rulebook:
             rank = scopes.rank(site=site_id, area=area_id, unit=unit_id, unit_kind=kind)
             self._rules[organization_id][unit_id or area_id or site_id or kind].append(_watch(*rule, rank=rank))
         for organization_id, unit_id, rule_id, *override in overrides:
-            self._overrides[organization_id][unit_id, rule_id] = Override(*override)
+            self._overrides[organization_id][unit_id][rule_id] = Override(*override)
 
     def _learn_places(self, places: Collection[UUID], units: dict[UUID, UUID]) -> None:
         with connection.cursor() as cursor:

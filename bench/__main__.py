@@ -13,17 +13,20 @@ from typing import Any
 
 import uvloop
 
-from bench import capacity, fleet, house, machine, node, past, tables
+from bench import capacity, fleet, house, machine, node, past, scoreboard, tables
+from bench.evaluation import EvaluationBench
 from bench.growth import GrowthBench
 from bench.history import HistoryBench
 from bench.ingest import IngestBench, contestant_of
 from bench.isolation import IsolationBench
 from bench.journey import JourneyBench
+from bench.memory import MemoryBench
 from bench.outbox import OutboxBench
 from bench.pages import PagesBench
+from bench.rush import RushBench
 from bench.sizes import FULL, QUICK, Sizes
 
-PARTS = ("ingest", "pages", "outbox", "history", "growth", "isolation")
+PARTS = ("ingest", "evaluation", "pages", "rush", "outbox", "history", "growth", "isolation", "alarms")
 RESULTS = Path(__file__).resolve().parent / "results.json"
 
 _began = time.monotonic()
@@ -48,12 +51,19 @@ async def measure(place: house.House, sizes: Sizes, peers: node.Peers | None, pa
             bench = IngestBench(place, used, sizes, rivals)
             results["ingest"] = await measure_ingest(bench, sizes)
             results["bytes"] = {"peers": rivals[0].size().a_row()} if rivals else {}
-    if "pages" in parts:
-        results |= await measure_pages(place, used, sizes)
+    if "evaluation" in parts:
+        results |= await measure_evaluation(twins, used, sizes)
+    if "pages" in parts or "rush" in parts:
+        say("starting the worker and beat")
+        place.start("worker", "beat")
+        if "pages" in parts:
+            results |= await measure_pages(place, used, sizes)
+        if "rush" in parts:
+            results["rush"] = await measure_rush(RushBench(place, used, sizes), sizes)
         place.stop("worker", "beat")
     if "outbox" in parts:
         results["outbox"] = measure_outbox(OutboxBench(place, sizes, peers), sizes)
-    if twins:
+    if "large" in twins:
         results |= await measure_past(twins, used, sizes, parts)
     if "isolation" in parts:
         results["isolation"] = price_of_isolation(place, sizes)
@@ -81,9 +91,45 @@ async def measure_ingest(bench: IngestBench, sizes: Sizes) -> dict[str, Any]:
 
 
 def _twins(parts: Sequence[str]) -> list[str]:
-    if "growth" in parts:
-        return ["small", "large"]
-    return ["large"] if "history" in parts else []
+    return [
+        *(["judging", "storing"] if "evaluation" in parts else []),
+        *(["small"] if "growth" in parts else []),
+        *(["large"] if "growth" in parts or "history" in parts else []),
+    ]
+
+
+async def measure_evaluation(twins: dict[str, house.House], used: fleet.Fleet, sizes: Sizes) -> dict[str, Any]:
+    """The same loads with rules and without; then what an ingest process with rules remembers."""
+    bench = EvaluationBench(twins["judging"], twins["storing"], used, sizes)
+    for shape in sizes.evaluation_shapes:
+        say(f"warming up with rules and without, {shape.readings} a request")
+        await bench.warm_up(shape)
+    loads: dict[str, Any] = {}
+    for repeat in range(1, sizes.repeats + 1):
+        for shape in sizes.evaluation_shapes:
+            got = await bench.measure(shape, repeat)
+            loads.setdefault(str(shape.readings), []).append(got)
+            say(
+                f"{repeat} of {sizes.repeats}: {shape.readings:4} a request: with rules {got['ratio']} of the "
+                f"throughput without, {got['opened']} alerts opened, load average {got['load_average']}"
+            )
+    say(f"making {sizes.remembered} sensors")
+    memory = MemoryBench(twins["judging"], used, sizes)
+    return {"evaluation": loads, "memory": await memory.measure()}
+
+
+async def measure_rush(bench: RushBench, sizes: Sizes) -> list[dict[str, Any]]:
+    """One rush after another."""
+    await bench.make()
+    repeats = []
+    for repeat in range(1, sizes.repeats + 1):
+        repeats.append(await bench.measure())
+        got = repeats[-1]["opened_frame"]
+        say(
+            f"{repeat} of {sizes.repeats}: {sizes.rush_rate} requests/s: {got['count']} alerts opened, on the screen "
+            f"after {got['p50_ms']} ms, p99 {got['p99_ms']} ms"
+        )
+    return repeats
 
 
 async def measure_past(
@@ -150,8 +196,6 @@ async def measure_growth(bench: GrowthBench, sizes: Sizes) -> dict[str, Any]:
 
 async def measure_pages(place: house.House, used: fleet.Fleet, sizes: Sizes) -> dict[str, Any]:
     """The journey of a reading and the pages of the web app, with the worker and beat beside them."""
-    say("starting the worker and beat")
-    place.start("worker", "beat")
     journey, pages = JourneyBench(place, used, sizes), PagesBench(place, used, sizes)
     results: dict[str, Any] = {"journey": [], "pages": {}}
     for repeat in range(1, sizes.repeats + 1):
@@ -224,6 +268,10 @@ def main() -> None:
     peers = node.found()
     if peers is None:
         say(node.NONE)
+    alarms = {}
+    if "alarms" in parts:
+        say("scoring alarms, without a server")
+        alarms = {"alarms": scoreboard.measured()}
     with contextlib.ExitStack() as held:
         if peers is not None and not {"ingest", "outbox"}.isdisjoint(parts):
             scratch = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="bench-peers-")))
@@ -233,7 +281,7 @@ def main() -> None:
         say("starting the product")
         place = held.enter_context(house.opened())
         place.check_durable()
-        results = run(place, QUICK if wanted.quick else FULL, peers, parts)
+        results = run(place, QUICK if wanted.quick else FULL, peers, parts) | alarms
     results["seconds"] = round(time.monotonic() - _began)
     print(f"\n{tables.render(results)}\n")
     if output is not None:

@@ -46,6 +46,10 @@ class Pulse:
     usual: float
     defrost: float | None
     clock: int
+    place: str  # what stands in one place sends through one gateway
+    warm_s: int = DEFROST_S
+    period_s: int = DEFROST_PERIOD_S
+    phase: int = 0  # how far into its period it was at 1970
 
 
 @dataclass(frozen=True)
@@ -129,10 +133,10 @@ class Contestant:
         return [
             Prepared(
                 port=self.ports[number % len(self.ports)],
-                requests=self._requests(self.pulses[number::connections], readings, count),
+                requests=self._requests(pulses, readings, count),
                 wanted=self.wanted(readings),
             )
-            for number in range(connections)
+            for number, pulses in enumerate(dealt(self.pulses, connections))
         ]
 
     def _requests(self, pulses: list[Pulse], readings: int, count: int) -> list[bytes]:
@@ -144,6 +148,17 @@ class Contestant:
                 turn += 1
             made.append(self.head(f'{{"readings":[{",".join(parts)}]}}'.encode()))
         return made
+
+
+def dealt(pulses: Sequence[Pulse], connections: int) -> list[list[Pulse]]:
+    """The sensors of each connection, about as many for all. Those of one place share one, so none of them is late."""
+    places: dict[str, list[Pulse]] = {}
+    for pulse in pulses:
+        places.setdefault(pulse.place, []).append(pulse)
+    hands: list[list[Pulse]] = [[] for _ in range(connections)]
+    for together in sorted(places.values(), key=len, reverse=True):
+        min(hands, key=len).extend(together)
+    return [hand for hand in hands if hand]
 
 
 _texts: dict[int, str] = {}
@@ -159,7 +174,7 @@ def _text(second: int) -> str:
 def next_reading(pulse: Pulse, extra: str) -> str:
     """Its next reading as JSON, a second after the last."""
     pulse.clock = second = pulse.clock + 1
-    defrosting = pulse.defrost is not None and second % DEFROST_PERIOD_S < DEFROST_S
+    defrosting = pulse.defrost is not None and (second + pulse.phase) % pulse.period_s < pulse.warm_s
     temperature = (pulse.defrost if defrosting else pulse.usual) + second % 60 / 100  # type: ignore[operator]
     return (
         f'{{"sensor":{pulse.name},"recorded_at":"{_text(second)}","temperature":{temperature:.2f},'
@@ -218,9 +233,15 @@ def peer(
     )
 
 
-def pulses_of(names: Sequence[str], temperatures: Sequence[tuple[float, float | None]], start: datetime) -> list[Pulse]:
+def pulses_of(
+    names: Sequence[str],
+    temperatures: Sequence[tuple[float, float | None]],
+    start: datetime,
+    *,
+    places: Sequence[str] | None = None,
+) -> list[Pulse]:
     """Sensors by the names that readings call them, with their usual temperature and that of a defrost."""
     return [
-        Pulse(name, usual, defrost, int(start.timestamp()))
-        for name, (usual, defrost) in zip(names, temperatures, strict=True)
+        Pulse(name, usual, defrost, int(start.timestamp()), place)
+        for name, (usual, defrost), place in zip(names, temperatures, places or names, strict=True)
     ]

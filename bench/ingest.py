@@ -132,6 +132,7 @@ def contestant_of(house: House, fleet: Fleet, *, name: str, doors: int) -> Conte
             [json.dumps(probe.serial) for probe in fleet.probes],
             [(probe.usual, probe.defrost) for probe in fleet.probes],
             fleet.start,
+            places=[probe.unit for probe in fleet.probes],
         ),
         key=house.demo["ingest_key"],
         sensors=[probe.number for probe in fleet.probes],

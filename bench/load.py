@@ -36,8 +36,9 @@ class Load:
 
     requests: int = 0
     seconds: float = 0.0
-    latencies: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)  # of one connection after another
     client_cpu: float = 0.0  # processor seconds
+    began: float = 0.0  # by perf_counter
 
 
 class Gateway(asyncio.Protocol):
@@ -132,12 +133,12 @@ async def saturate(connections: list[Prepared], seconds: float) -> Load:
                 gateway.until = began + seconds
                 gateway.start()
             await crowd.all_ended(len(crowd.gateways))
-            return crowd.load(perf_counter() - began, time.process_time() - cpu)
+            return crowd.load(began, time.process_time() - cpu)
 
 
 async def paced(connections: list[Prepared], requests_a_second: float, seconds: float) -> Load:
     """Requests at fixed times, whether or not earlier ones were answered. Latency counts from the intended time."""
-    count = int(requests_a_second * seconds)
+    count = round(requests_a_second * seconds)
     async with _Crowd(connections) as crowd:
         gateways = crowd.gateways
         with _undisturbed():
@@ -155,7 +156,7 @@ async def paced(connections: list[Prepared], requests_a_second: float, seconds: 
                 if perf_counter() > began + seconds + PATIENCE_S:
                     raise BadAnswer("Requests were not answered.")
                 await asyncio.sleep(TICK_S)
-            return crowd.load(perf_counter() - began, time.process_time() - cpu)
+            return crowd.load(began, time.process_time() - cpu)
 
 
 class _Crowd:
@@ -194,9 +195,10 @@ class _Crowd:
                 await self._changed.wait()
                 self.check()
 
-    def load(self, seconds: float, client_cpu: float) -> Load:
+    def load(self, began: float, client_cpu: float) -> Load:
+        seconds = perf_counter() - began
         latencies = [latency for gateway in self.gateways for latency in gateway.latencies]
-        return Load(requests=len(latencies), seconds=seconds, latencies=latencies, client_cpu=client_cpu)
+        return Load(requests=len(latencies), seconds=seconds, latencies=latencies, client_cpu=client_cpu, began=began)
 
     def _end(self, failure: BaseException | None) -> None:
         self._ends += 1

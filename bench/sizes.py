@@ -47,6 +47,14 @@ class Sizes:
     growth_shapes: tuple[Shape, ...] = SHAPES[1:]
     summed_up: int = 20  # sensors with the longest past, whose hours and days are made
     screens: int = 20  # opened, for the newest of all sensors
+    evaluation_shapes: tuple[Shape, ...] = SHAPES
+    remembered: int = 100_000  # sensors whose readings one process judges, for its memory
+    passes: int = 6  # over all of them
+    rush_rate: int = 200  # requests a second
+    # One of so many opens an alert or resolves it: 216,000 alerts a day, if it went on.
+    rush_every: int = 40
+    rush_seconds: float = 30.0
+    rush_units: int = 400  # whose alerts these are: none opens so often that people aren't told
     by_hand: int = 5  # times that plain SQL is run
     promised: int = 100_000  # messages for a channel that says yes at once
     urgent: int = 200  # of them one at a time
@@ -82,6 +90,9 @@ QUICK = Sizes(
     slow_messages=500,
     bulk_jobs=2_000,
     bullmq_jobs=20_000,
+    remembered=10_000,
+    rush_seconds=5.0,
+    rush_units=100,
 )
 # For the tests: numbers mean nothing.
 TINY = Sizes(
@@ -109,6 +120,13 @@ TINY = Sizes(
     growth_shapes=(Shape(readings=100, connections=2, most=2),),
     summed_up=2,
     screens=2,
+    evaluation_shapes=(Shape(readings=100, connections=2, most=2),),
+    remembered=200,
+    passes=2,
+    rush_rate=40,
+    rush_every=2,
+    rush_seconds=0.5,
+    rush_units=4,
     by_hand=1,
     promised=300,
     urgent=3,

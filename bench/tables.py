@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench.figures import spread
+from bench import alarm_tables
+from bench.figures import EDGES_MS, spread
 from bench.targets import figures
 
+BAR = 50
 NO_PEERS = "Without peers (BENCH_PEERS): only FreshTrack was measured, so ratios to others are missing."
 
 Results = dict[str, Any]
@@ -16,12 +18,16 @@ def render(results: Results) -> str:
     """Everything that was measured."""
     parts = {
         "ingest": _ingest,
+        "evaluation": _evaluation,
+        "memory": _memory,
         "growth": _growth,
         "history": _history,
         "journey": _journey,
+        "rush": _rush,
         "pages": _pages,
         "outbox": _outbox,
         "isolation": _isolation,
+        "alarms": lambda results: alarm_tables.render(results["alarms"]),
     }
     shown = [show(results) for part, show in parts.items() if part in results]
     return "\n\n".join([_machine(results), *shown, *targets(results)])
@@ -68,6 +74,45 @@ def _ingest(results: Results) -> str:
         connections = next(s["connections"] for s in results["sizes"]["shapes"] if s["readings"] == int(readings))
         shown.append(_table(f"Ingest, readings a request: {readings}, connections: {connections}", head, rows))
     return "\n\n".join(shown)
+
+
+def _evaluation(results: Results) -> str:
+    head = [
+        *("a request", "readings/s, with rules", "without", "ratio", "CPU ms/1000, with", "without"),
+        *("alerts opened", "resolved"),
+    ]
+    rows = [
+        [
+            readings,
+            *(_cell(repeats, lambda r, name=name: r[name]["readings_a_second"]) for name in ("with", "without")),
+            _cell(repeats, lambda r: r["ratio"], 2),
+            *(
+                _cell(
+                    repeats,
+                    lambda r, name=name: r[name]["cpu_ms_a_1000"]["server"] + r[name]["cpu_ms_a_1000"]["postgres"],
+                    1,
+                )
+                for name in ("with", "without")
+            ),
+            *(_cell(repeats, lambda r, name=name: r[name]) for name in ("opened", "resolved")),
+        ]
+        for readings, repeats in results["evaluation"].items()
+    ]
+    return _table("Evaluation, the same loads with the default rules and without any, in turn", head, rows)
+
+
+def _memory(results: Results) -> str:
+    memory = results["memory"]
+    head = ["", "MB"]
+    rows = [
+        ["fresh", f"{memory['fresh_mb']:.0f}"],
+        [f"{memory['few']} sensors, {len(memory['passes_mb'])} passes", f"{memory['few_mb']:.0f}"],
+        *(
+            [f"{memory['sensors']} sensors, pass {number}", f"{grown:.0f}"]
+            for number, grown in enumerate(memory["passes_mb"], 1)
+        ),
+    ]
+    return _table("Memory (RSS) of one ingest process that judges", head, rows)
 
 
 def _growth(results: Results) -> str:
@@ -163,6 +208,46 @@ def _journey(results: Results) -> str:
         for name, title in names.items()
     ]
     return _table("Journey, one at a time, one screen", ["", "count", "p50 ms", "p99 ms"], rows)
+
+
+def _rush(results: Results) -> str:
+    repeats = results["rush"]
+    names = {
+        "opened_frame": "reading posted -> frame of the alert that it opened",
+        "opened_answer": "reading posted -> that alert committed, and answered",
+        "resolved_frame": "reading posted -> frame of the alert that it resolved",
+        "answer": "reading posted -> answered, all of them",
+    }
+    rows = [
+        [
+            title,
+            str(sum(repeat[name]["count"] for repeat in repeats)),
+            *(
+                _cell([repeat[name] for repeat in repeats], lambda r, value=value: r[value], 1)
+                for value in ("p50_ms", "p90_ms", "p99_ms", "max_ms")
+            ),
+        ]
+        for name, title in names.items()
+    ]
+    used = ", ".join(
+        f"{name} {spread([repeat['processors'][name] for repeat in repeats])[1]:.2f}"
+        for name in ("ingest", "web", "worker", "postgres", "everybody")
+    )
+    every = results["sizes"]["rush_every"]
+    title = f"Journey in a rush, {repeats[0]['rate']} requests/s, one in {every} opens or resolves an alert"
+    table = _table(title, ["", "count", "p50 ms", "p90 ms", "p99 ms", "max ms"], rows)
+    classes = [sum(counts) for counts in zip(*(repeat["opened_frame"]["classes"] for repeat in repeats), strict=True)]
+    return f"{table}\n  processors in use: {used}\n\n{_histogram(names['opened_frame'], classes)}"
+
+
+def _histogram(title: str, classes: Sequence[int]) -> str:
+    """A bar for each class, the empty ones at both ends left out."""
+    edges = [f"< {edge}" for edge in EDGES_MS] + [f">= {EDGES_MS[-1]}"]
+    filled = [number for number, count in enumerate(classes) if count]
+    shown = range(filled[0], filled[-1] + 1)
+    bars = {number: "#" * round(BAR * classes[number] / max(classes)) for number in shown}
+    rows = [[edges[number], str(classes[number]), bars[number].ljust(BAR)] for number in shown]
+    return _table(f"{title}, all repeats", ["ms", "count", ""], rows)
 
 
 def _pages(results: Results) -> str:

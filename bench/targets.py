@@ -29,6 +29,11 @@ BYTES_A_READING: Final = 100.0
 TIMES_BULLMQ: Final = 2.0
 URGENT_P99_MS: Final = 50.0
 URGENT_BESIDE_BULK_MS: Final = 1000.0
+# Judging may cost a quarter of the throughput.
+WITH_RULES: Final = {1000: 0.75}
+# The last pass over all sensors beside the one before: nothing new was to be learnt.
+REMEMBERED_MORE: Final = 1.05
+RUSH_P99_MS: Final = 200.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +71,8 @@ def figures(results: Results) -> list[Figure]:
         *_history(results.get("history", {})),
         *_outbox(results.get("outbox")),
         *_bytes(results),
+        *_evaluation(results),
+        *_rush(results.get("rush", [])),
     ]
 
 
@@ -165,6 +172,35 @@ def _bytes(results: Results) -> list[Figure]:
         Figure(name=title, values=[size["both"]], digits=1, at_most=wanted)
         for title, (size, wanted) in titles.items()
         if size
+    ]
+
+
+def _evaluation(results: Results) -> list[Figure]:
+    made = []
+    for shape, repeats in results.get("evaluation", {}).items():
+        title, ratios = f"{shape} a request, with rules / without", [got["ratio"] for got in repeats]
+        made.append(Figure(name=f"{title}, readings/s", values=ratios, at_least=WITH_RULES.get(int(shape))))
+        made.append(Figure(name=f"{title}, CPU a reading", values=[got["cpu_ratio"] for got in repeats]))
+    memory = results.get("memory")
+    if memory:
+        before, last = memory["passes_mb"][-2:]
+        title = f"memory after {memory['sensors']} sensors were judged, the last pass / the one before"
+        made.append(Figure(name=title, values=[round(last / before, 3)], at_most=REMEMBERED_MORE))
+    return made
+
+
+def _rush(rush: Repeats) -> list[Figure]:
+    if not rush:
+        return []
+    title = f"{rush[0]['rate']} requests/s, reading posted -> its alert's frame"
+    return [
+        Figure(name=f"{title}, p50, ms", values=[got["opened_frame"]["p50_ms"] for got in rush], digits=1),
+        Figure(
+            name=f"{title}, p99, ms",
+            values=[got["opened_frame"]["p99_ms"] for got in rush],
+            digits=1,
+            at_most=RUSH_P99_MS,
+        ),
     ]
 
 

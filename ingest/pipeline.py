@@ -33,7 +33,7 @@ from organizations.staleness import Feed
 from organizations.tenancy import Origin, opening_as_system
 from sensors import recording
 from sensors.recording import Before, Sorted, Verdicts
-from sensors.register import Register
+from sensors.register import MOST_REMEMBERED, Register
 from sensors.tasks import publish_device
 
 
@@ -62,10 +62,15 @@ class _StoredAlready(Exception):
 class Memory:
     """What one writer remembers between batches. Note [Caches] in organizations/staleness.py."""
 
-    def __init__(self) -> None:
-        self.register = Register()
+    def __init__(self, *, most: int = MOST_REMEMBERED) -> None:
+        self.register = Register(most=most)
         self.rulebook = Rulebook()
         self.feed = Feed(["sensor", *watching.ENTITIES])
+
+    def make_room(self) -> None:
+        """Forget everything when `most` probes are known: units are known only through their probes."""
+        if self.register.make_room():
+            self.rulebook = Rulebook()
 
     def forget(self, organizations: set[UUID]) -> None:
         """Something of theirs changed."""
@@ -142,7 +147,7 @@ def _store(
     deliveries: Sequence[Delivery], *, memory: Memory, at: datetime, opening: Sequence[Step], trusting: bool
 ) -> list[Outcome]:
     """`trusting`: what should be new by all that is remembered is stored in the same round that locks its probes."""
-    memory.register.make_room()
+    memory.make_room()
     batch = Batch([(delivery.sender, delivery.decoded) for delivery in deliveries], register=memory.register, at=at)
     if batch.asks:
         ask(opening)

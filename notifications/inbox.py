@@ -39,8 +39,8 @@ FROM unnest(%s::uuid[]) AS person (id)
 """
 
 
-def put(items: Sequence[InboxItem], *, at: datetime) -> dict[UUID, UUID]:
-    """Put each item into its person's inbox, all of one organization; returns person -> item.
+def put(items: Sequence[InboxItem], *, at: datetime) -> dict[str, UUID]:
+    """Put each item into its person's inbox, all of one organization; returns key -> item.
 
     Two statements however many. The same key again puts nothing: the item of before is returned. Open screens of each
     person are told once it is committed. Call inside a transaction.
@@ -49,9 +49,9 @@ def put(items: Sequence[InboxItem], *, at: datetime) -> dict[UUID, UUID]:
         return {}
     InboxItem.objects.bulk_create(items, ignore_conflicts=True)
     there = dict(
-        InboxItem.objects.filter(dedupe_key__in=[item.dedupe_key for item in items]).values_list("user_id", "pk")
+        InboxItem.objects.filter(dedupe_key__in=[item.dedupe_key for item in items]).values_list("dedupe_key", "pk")
     )
-    new = [item.pk for item in items if there.get(item.user_id) == item.pk]
+    new = [item.pk for item in items if there.get(item.dedupe_key) == item.pk]
     organization_id = items[0].organization_id
     if new and organization_id is not None:
         events.afterwards(lambda: _announce(organization_id, new))

@@ -11,7 +11,7 @@ begin one each: nobody waits for the other.
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -57,8 +57,8 @@ def gather(messages: Sequence[Keyed], *, organization_id: UUID, site_id: UUID | 
 
     One statement where there is nothing to put together, a handful otherwise. Call inside a transaction.
     """
-    crowded = _crowded([message for _, message in messages if not _put_off(message, at)], organization_id, at=at)
-    parts = [(key, message) for key, message in messages if _put_off(message, at) or message.contact.pk in crowded]
+    crowded = _crowded(messages, organization_id, at=at)
+    parts = [(key, message) for key, message in messages if _put_off(message, at) or key in crowded]
     if not parts:
         return list(messages)
     # What was promised before must not begin a summary without parts.
@@ -87,13 +87,14 @@ def _put_off(message: outbox.Message, at: datetime) -> bool:
     return message.due_at is not None and message.due_at > at
 
 
-def _crowded(messages: Sequence[outbox.Message], organization_id: UUID, *, at: datetime) -> set[UUID]:
-    """The addresses that were written to so often within the last minute that one more message is one too many."""
+def _crowded(keyed: Sequence[Keyed], organization_id: UUID, *, at: datetime) -> set[str]:
+    """The keys of those that are one too many: of what their address gets within a minute, with those before them."""
+    messages = {key: message for key, message in keyed if not _put_off(message, at)}
     if not messages:
         return set()
     written = (
         Notification.objects.filter(
-            user__in={message.contact.user_id for message in messages},
+            user__in={message.contact.user_id for message in messages.values()},
             organization=organization_id,
             # To both sides: clocks of two servers differ a little, and one that jumped must not make all days stormy.
             created_at__gt=at - WITHIN,
@@ -104,7 +105,13 @@ def _crowded(messages: Sequence[outbox.Message], organization_id: UUID, *, at: d
         .values_list("contact_id")
         .annotate(number=Count("pk"))
     )
-    return {contact_id for contact_id, number in written if contact_id and number >= settings.SUMMARY_AFTER}
+    sent = Counter({contact_id: number for contact_id, number in written if contact_id})
+    crowded = set()
+    for key, message in messages.items():
+        if sent[message.contact.pk] >= settings.SUMMARY_AFTER:
+            crowded.add(key)
+        sent[message.contact.pk] += 1
+    return crowded
 
 
 def _is_restricted() -> bool:

@@ -6,7 +6,7 @@ quiet hours, comes together (Note [Storms] in summaries.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -54,20 +54,34 @@ def tell(notice: Notice, *, people: Iterable[UUID], at: datetime) -> list[Notifi
 
     A handful of statements however many people. Call inside a transaction.
     """
-    routes = routing.routes(people, organization_id=notice.organization_id, severity=notice.severity, at=at)
+    return tell_all([notice], people=people, at=at)
+
+
+def tell_all(notices: Sequence[Notice], *, people: Iterable[UUID], at: datetime) -> list[Notification]:
+    """The same of several things that happened at once, all of one organization, site and severity.
+
+    No more statements than for one. Call inside a transaction.
+    """
+    if not notices:
+        return []
+    organization_id, site_id = notices[0].organization_id, notices[0].site_id
+    routes = routing.routes(people, organization_id=organization_id, severity=notices[0].severity, at=at)
     if not routes:
         return []
-    said = _said(notice, routes)
-    items = inbox.put([_item(notice, route.user, said[route.user.pk], at=at) for route in routes], at=at)
+    said = [(notice, _said(notice, routes)) for notice in notices]
+    items = inbox.put(
+        [_item(notice, route.user, words[route.user.pk], at=at) for notice, words in said for route in routes], at=at
+    )
     messages = [
         (
             f"{notice.key}:{way.contact.pk}",
-            _message(notice, way, said[route.user.pk], item_id=items[route.user.pk]),
+            _message(notice, way, words[route.user.pk], item_id=items[_inbox_key(notice, route.user)]),
         )
+        for notice, words in said
         for route in routes
         for way in route.contacts
     ]
-    gathered = summaries.gather(messages, organization_id=notice.organization_id, site_id=notice.site_id, at=at)
+    gathered = summaries.gather(messages, organization_id=organization_id, site_id=site_id, at=at)
     return outbox.promise_all(gathered, at=at)
 
 
@@ -99,9 +113,13 @@ def _item(notice: Notice, user: User, words: Words, *, at: datetime) -> InboxIte
         subject=words.subject[:300],
         text=words.short[:1000],
         path=notice.path,
-        dedupe_key=f"{notice.key}:{user.pk}",
+        dedupe_key=_inbox_key(notice, user),
         created_at=at,
     )
+
+
+def _inbox_key(notice: Notice, user: User) -> str:
+    return f"{notice.key}:{user.pk}"
 
 
 def _message(notice: Notice, way: Way, words: Words, *, item_id: UUID) -> outbox.Message:

@@ -49,6 +49,19 @@ def collecting() -> Iterator[Afterwards]:
         _collector.reset(token)
 
 
+@contextmanager
+def bundling() -> Iterator[None]:
+    """Around one transaction that moves much: once it has committed screens are told in one message for each
+    organization, and then bells are rung.
+    """
+    with collecting() as afterwards:
+        yield
+    if afterwards.events:
+        async_to_sync(send)(afterwards.events)
+    for action in afterwards.actions:
+        action()
+
+
 def group_name(organization_id: UUID | str) -> str:
     """The channel group of an organization."""
     return f"organization.{organization_id!s}"

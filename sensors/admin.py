@@ -171,15 +171,14 @@ class GatewayAdmin(PlaceAdmin):
     entity = "gateway"
     fixed_fields = ("organization", "serial")
     autocomplete_fields = ("organization", "site")
-    list_display = ("serial", "name", "model", "firmware", linked("site"), linked("organization"), age("last_seen_at"))
+    list_display = ("serial", "name", "model", "firmware", linked("site"), linked("organization"))
     list_filter = (hidden_by("deleted_at"), ("organization", AutocompleteSelectFilter))
     list_select_related = ("organization", "site__organization")
     search_fields = ("serial", "name", "organization__name", "organization__slug")
     ordering = ("organization__name", "serial", "pk")
-    readonly_fields = (*_READ_ONLY, moment("last_seen_at"))
+    readonly_fields = _READ_ONLY
     fieldsets = (
         (None, {"fields": ("organization", "serial", "name", "site", "model", "firmware")}),
-        ("Now", {"fields": (moment("last_seen_at"),)}),
         _ABOUT_PLACE,
     )
 

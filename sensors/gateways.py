@@ -2,6 +2,9 @@
 
 Its own, if somebody said so; without one (or where that was removed) the only gateway of its site. Where a site has
 several and nobody said which, nobody knows.
+
+Gateways send nothing of their own that we read: neither the native format nor The Things Stack's uplinks tell of one
+without a measurement. `Gateway.last_seen_at` is for the day when something does; until then it stays empty.
 """
 
 from __future__ import annotations

@@ -71,7 +71,8 @@ ON CONFLICT DO NOTHING
 class Register:
     """The probes that have reported to one writer lately. Not shared between threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, most: int = MOST_REMEMBERED) -> None:
+        self._most = most
         self._probes: dict[int, Probe] = {}
         # organization -> {serial of channel "0", or (serial, channel): id}
         self._ids: dict[UUID, dict[str | tuple[str, str], int]] = {}
@@ -97,12 +98,14 @@ class Register:
                 self._probes.pop(sensor_id, None)
                 self.newest.pop(sensor_id, None)
 
-    def make_room(self) -> None:
-        """Forget all if there are too many. Between two batches: what one of them has found it may go on using."""
-        if len(self._probes) > MOST_REMEMBERED:
-            self._probes.clear()
-            self._ids.clear()
-            self.newest.clear()
+    def make_room(self) -> bool:
+        """Forget all if there are too many, and say so. Between two batches: one of them may use what it has found."""
+        if len(self._probes) <= self._most:
+            return False
+        self._probes.clear()
+        self._ids.clear()
+        self.newest.clear()
+        return True
 
     def look_up(self, names: Iterable[ProbeName], *, at: datetime) -> None:
         """Learn these probes; unknown ones are made as unclaimed. Call inside a transaction.

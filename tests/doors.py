@@ -31,7 +31,7 @@ import psycopg
 import yaml
 from psycopg import sql
 
-from freshtrack.embedded import Embedded
+from freshtrack.embedded import Embedded, redis
 from freshtrack.embedded.postgres import SUPERUSER
 from freshtrack.embedded.processes import wait_until
 from freshtrack.up import services
@@ -214,6 +214,39 @@ class Installation:
         """As a supervisor would. Call it from the main thread."""
         self._postgres().start()
 
+    def start_service(self, service: services.Service) -> Child:
+        """Start a worker or beat, as production does, without waiting for it. Call it from the main thread."""
+        return self.children.start(
+            service.name,
+            service.command,
+            log=self.home / "logs" / f"{service.log}.log",
+            environment=services.environment_of_services(self.env),
+            folder=ROOT,
+        )
+
+    def kill_service(self, child: Child) -> None:
+        """kill -9 of it and of all that it started."""
+        child.process.kill()
+        self.children.forget(child)
+
+    def kill_broker(self) -> None:
+        """kill -9 of Redis. What it wrote to its log in the last second may be gone."""
+        process = self._redis().process
+        assert process is not None
+        process.kill()
+        process.wait()
+
+    def start_broker(self, *, forgetful: bool = False) -> None:
+        """As a supervisor would; `forgetful`: on a new, empty disk. Call it from the main thread."""
+        if forgetful:
+            shutil.rmtree(self._redis().data)
+        self._redis().start()
+
+    def _redis(self) -> redis.Redis:
+        assert self.embedded is not None, "this installation shares the server of the test run"
+        assert self.embedded.redis is not None
+        return self.embedded.redis
+
     def _postgres(self) -> Any:
         assert self.embedded is not None, "this installation shares the server of the test run"
         assert self.embedded.postgres is not None
@@ -286,5 +319,5 @@ def _durable_servers() -> Iterator[Embedded]:
 
 
 def _tell_logs(house: Installation) -> None:
-    for log in sorted((house.home / "logs").glob("ingest-*.log")):
+    for log in sorted((house.home / "logs").glob("*.log")):
         print(f"--- end of {log.name}\n{last_lines(log.read_text(errors='replace'), 30)}")

@@ -333,6 +333,7 @@ def test_roles_may_be_made_again_by_several_at_once_in_several_databases(cluster
     for database in databases:
         with login(cluster, "freshtrack_app", database) as connection:
             connection.execute("SET ROLE freshtrack_tenant")
+            assert connection.execute("SELECT current_user").fetchone() == ("freshtrack_tenant",)
 
 
 def test_strangers_may_not_connect(cluster: Postgres) -> None:

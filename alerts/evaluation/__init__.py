@@ -12,9 +12,11 @@ from alerts.evaluation.hindsight import (
     Found,
     Incident,
     Move,
+    Settled,
     Told,
     reconcile,
     replay,
+    replay_around,
 )
 from alerts.evaluation.signals import product, rate
 from alerts.evaluation.timers import (
@@ -28,6 +30,7 @@ from alerts.evaluation.timers import (
     Transition,
     evaluate,
     resolved_by_hand,
+    steps,
 )
 
 __all__ = [
@@ -42,6 +45,7 @@ __all__ = [
     "Opened",
     "Point",
     "Resolved",
+    "Settled",
     "State",
     "Terms",
     "Told",
@@ -51,5 +55,7 @@ __all__ = [
     "rate",
     "reconcile",
     "replay",
+    "replay_around",
     "resolved_by_hand",
+    "steps",
 ]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from math import inf
 from typing import Any, Final, NamedTuple
 
-from alerts.evaluation.timers import IDLE, Newest, Opened, Point, State, Terms, evaluate, resolved_by_hand
+from alerts.evaluation.timers import IDLE, Newest, Opened, Point, Resolved, State, Terms, evaluate, resolved_by_hand
 
 
 class Incident(NamedTuple):
@@ -72,6 +72,57 @@ def _close(incidents: list[Incident], *, at: float, peak: float | None, by_hand:
     if incidents and incidents[-1].resolved_at is None:
         last = incidents[-1]
         incidents[-1] = last._replace(resolved_at=at, peak=last.peak if peak is None else peak, by_hand=by_hand)
+
+
+class Settled(NamedTuple):
+    """An alert that nobody can judge again: what opened it is unknown by now, as an older version of the rule.
+
+    What the rule says now counts from `until` on: its end, or, while it is open, the moment since which the rule says
+    so.
+    """
+
+    started_at: float
+    until: float
+    peak: float | None
+    is_open: bool
+    by_hand: bool  # a person resolved it
+
+
+def replay_around(
+    terms: Terms, points: Sequence[Point], settled: Sequence[Settled], *, hand: Sequence[float], others: Newest
+) -> tuple[State, list[Incident], Resolved | None]:
+    """`replay` from a quiet point on, leaving out what `settled` alerts stand for, as if all had come in time.
+
+    A breach that goes on after one of them is a new incident: taken for a part of what is over it would be nobody's.
+    One that is open is followed, and the third value says when readings ended it.
+    """
+    state, rest, newest = IDLE, list(points), dict(others)
+    incidents: list[Incident] = []
+    last = -inf
+    for one in sorted(settled, key=lambda one: (one.is_open, one.until)):
+        end = bisect_right(rest, one.until, key=lambda point: point.at)
+        part, rest = rest[:end], rest[end:]
+        acts = [at for at in hand if last < at <= one.until]
+        state, found = replay(terms, part, hand=acts, state=state, others=newest)
+        # What isn't over by now lasts into it.
+        incidents += [incident for incident in found if _end(incident.resolved_at) < one.started_at]
+        newest |= {point.sensor: (point.at, point.value, point.gap_s) for point in part}
+        state, last = _after(one, state), max(last, one.until)
+    over = None
+    if state.open:
+        _, moves = evaluate(terms, state, rest, others=newest)
+        over = next((move for move in moves if isinstance(move, Resolved)), None)
+    state, found = replay(terms, rest, hand=[at for at in hand if at > last], state=state, others=newest)
+    return state, incidents + found, over
+
+
+def _after(one: Settled, state: State) -> State:
+    """Where a rule stands at the end of an alert, or when it began to follow one that is open."""
+    if one.is_open:
+        return State(at=state.at, breached=True, since=one.started_at, peak=one.peak, open=True)
+    if one.by_hand and state.breached:
+        return State(at=state.at, breached=True, since=state.since, held=True)
+    return IDLE
 
 
 class Told(NamedTuple):

@@ -13,7 +13,7 @@ and never comes here alone: what the unit measured is judged once more from befo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -112,13 +112,24 @@ def evaluate(
     `others` are the newest values of the unit's sensors before these points: several sensors share one verdict, the
     warmest for `above` and the coldest for `below`, each counted until it has been silent for longer than its gap.
     """
+    transitions: list[Transition] = []
+    for after, transition in steps(terms, state, points, others=others):
+        state = after
+        if transition is not None:
+            transitions.append(transition)
+    return state, transitions
+
+
+def steps(
+    terms: Terms, state: State, points: Iterable[Point], *, others: Newest | None = None
+) -> Iterator[tuple[State, Transition | None]]:
+    """The same, point by point: where the rule stands after each of them, and what that one opened or resolved."""
     latest: dict[int, tuple[float, float, float | None]] = {
         sensor: (newest[0], newest[1], newest[2] if len(newest) == 3 else None)
         for sensor, newest in (others or {}).items()
     }
     # Most points are fine in a unit that is fine: nothing is asked of those, so that a year is judged in seconds.
     beyond = {sensor for sensor, (_, value, _) in latest.items() if terms.breached(value)}
-    transitions: list[Transition] = []
     for point in points:
         sensor = point.sensor
         latest[sensor] = (point.at, point.value, point.gap_s)
@@ -128,6 +139,7 @@ def evaluate(
             beyond.discard(sensor)
             if not beyond and state.idle:
                 state = IDLE
+                yield IDLE, None
                 continue
         at = point.at if state.at is None else max(point.at, state.at)
         worst, value = sensor, point.value
@@ -136,9 +148,7 @@ def evaluate(
             if fresh and held != value and terms.worse(value, held) == held:
                 worst, value = other, held
         state, transition = _judge(terms, state, at=at, sensor=worst, value=value, point=point)
-        if transition is not None:
-            transitions.append(transition)
-    return state, transitions
+        yield state, transition
 
 
 def _judge(

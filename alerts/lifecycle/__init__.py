@@ -17,14 +17,17 @@ from alerts.lifecycle.by_hand import (
     snooze,
 )
 from alerts.lifecycle.judged import amend, contradict, open_alert, open_found, promise_found, resolve_cleared
-from alerts.lifecycle.moving import IllegalTransition, cause_key, kind_of
+from alerts.lifecycle.moving import TELL, IllegalTransition, cause_key, kind_of
+from alerts.lifecycle.together import Opening, open_together
 from alerts.lifecycle.waiting import tell_due
 
 __all__ = [
     "LONGEST_SNOOZE",
+    "TELL",
     "AnotherIsOpen",
     "CorrectiveActionMissing",
     "IllegalTransition",
+    "Opening",
     "WrongField",
     "acknowledge",
     "amend",
@@ -35,6 +38,7 @@ __all__ = [
     "kind_of",
     "open_alert",
     "open_found",
+    "open_together",
     "promise_found",
     "reopen",
     "resolve",

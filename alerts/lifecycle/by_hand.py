@@ -21,7 +21,7 @@ from alerts.lifecycle.moving import (
     record,
     refresh_severity,
 )
-from alerts.lifecycle.waiting import lapses_at, tell
+from alerts.lifecycle.waiting import catch_up, lapses_at, tell
 from alerts.models import Alert, AlertEvent, AlertEventKind, AlertStatus, Channel, Severity
 from alerts.states import decode, encode
 from alerts.telling import Why
@@ -61,7 +61,7 @@ def acknowledge(*, alert: Alert, by: User, at: datetime, channel: Channel, note:
     If it lasts longer than the organization's `acknowledgement_minutes` it is open again and told again.
     Raises IllegalTransition if the alert is already resolved.
     """
-    alert = locked(alert)
+    alert = catch_up(locked(alert), at=at)
     if alert.status != AlertStatus.ACKNOWLEDGED:
         move(
             alert,
@@ -83,7 +83,7 @@ def snooze(*, alert: Alert, by: User, at: datetime, channel: Channel, until: dat
     Snoozed again, the last time counts. Call inside a transaction.
     Raises IllegalTransition if it is resolved, WrongField if the time is past or too far ahead.
     """
-    alert = locked(alert)
+    alert = catch_up(locked(alert), at=at)
     if alert.status == AlertStatus.RESOLVED:
         raise IllegalTransition("This alert is already resolved.")
     if until <= at:
@@ -109,7 +109,7 @@ def assign(*, alert: Alert, user_id: UUID | None, by: User, at: datetime, channe
 
     Raises IllegalTransition if it is resolved, WrongField for somebody who doesn't work here or may not see the site.
     """
-    alert = locked(alert)
+    alert = catch_up(locked(alert), at=at)
     if alert.status == AlertStatus.RESOLVED:
         raise IllegalTransition("This alert is already resolved.")
     to = None if user_id is None else _who_may_see(alert, user_id)
@@ -149,7 +149,7 @@ def resolve(
     Raises IllegalTransition if it is already resolved, CorrectiveActionMissing for a critical one without an action.
     """
     state = lock_cause(alert)
-    alert = locked(alert)
+    alert = catch_up(locked(alert), at=at)
     if alert.severity == Severity.CRITICAL and not corrective_action.strip():
         raise CorrectiveActionMissing("Say what was done: a critical alert is resolved with a corrective action.")
     end(
@@ -180,7 +180,7 @@ def reopen(*, alert: Alert, by: User, at: datetime, channel: Channel, note: str)
     another alert that isn't resolved.
     """
     state = lock_cause(alert)
-    alert = locked(alert)
+    alert = catch_up(locked(alert), at=at)
     if alert.status != AlertStatus.RESOLVED:
         raise IllegalTransition(f"This alert is {alert.status}: there is nothing to reopen.")
     if alert.contradicted_at is not None:

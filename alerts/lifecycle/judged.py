@@ -14,9 +14,12 @@ from alerts.lifecycle.moving import (
     KINDS,
     OPEN_AGAIN,
     OVER,
+    TELL,
     after_the_end,
     another_is_open,
     end,
+    end_soon,
+    is_new,
     kind_of,
     locked,
     made_by,
@@ -26,9 +29,10 @@ from alerts.lifecycle.moving import (
     refresh_severity,
     unresolved,
 )
-from alerts.lifecycle.waiting import keep_quiet, tell, wait
+from alerts.lifecycle.waiting import catch_up, keep_quiet, tell, wait
 from alerts.models import Alert, AlertEventKind, AlertRule, AlertStatus, Channel, Severity
 from alerts.telling import Why
+from organizations import bells
 from sensors.models import Gateway, Sensor, Unit
 
 _NAMES: Final = {
@@ -53,39 +57,50 @@ def open_alert(
     found_at: datetime | None = None,
     parent: Alert | None = None,
     quiet_until: datetime | None = None,
+    soon: bool = False,
 ) -> Alert | None:
     """Open the alert of a rule whose delay is complete and tell people, or say when. Call inside the transaction that
     judges, with the cause's state locked. May be repeated: a cause that is open already stays as it is (None).
 
     `at` is the server's clock. `opened` says when and how bad; its sensor's id counts where `sensor` isn't given.
     `facts` tell why it opened, with the terms that were in force (an override's among them). With `parent` (the alert
-    of its silent gateway) nobody is told before `quiet_until`, or before that one is over.
+    of its silent gateway) nobody is told before `quiet_until`, or before that one is over. `soon`: a worker chooses
+    whom to tell and finds the words, as soon as this is committed; readings don't wait for that.
     """
     existing = Alert.objects.unresolved().filter(cause_key=cause).first()
     if existing is not None:
-        _once_more(existing, opened=opened, at=at)
+        once_more(existing, opened=opened, at=at)
         return None
-    alert = _make(
-        rule=rule, unit=unit, sensor=sensor, gateway=gateway, cause=cause, happened=opened, at=at, facts=facts
-    )
+    alert = make(rule=rule, unit=unit, sensor=sensor, gateway=gateway, cause=cause, happened=opened, at=at, facts=facts)
     alert.found_at, alert.parent = found_at, parent
+    soon = soon and alert.severity != Severity.INFO
+    alert.tell_at = alert.created_at if soon else None
     alert.save(force_insert=True)
     record(alert, AlertEventKind.OPENED, by=None, at=alert.opened_at, channel=made_by(alert))
     refresh_severity(alert)
-    tell(alert, at=at, opening=True, quiet_until=quiet_until)
+    if soon:
+        bells.ring_afterwards(TELL)
+    else:
+        tell(alert, at=at, opening=True, quiet_until=quiet_until)
     return alert
 
 
-def resolve_cleared(*, cause: str, resolved: Resolved, at: datetime) -> Alert | None:
+def resolve_cleared(*, cause: str, resolved: Resolved, at: datetime, soon: bool = False) -> Alert | None:
     """Resolve the alert of a cause whose readings cleared, if there still is one, and tell those who were told of it.
 
-    `at` is the server's clock. Call inside the transaction that judges, with the cause's state locked.
+    `at` is the server's clock. `soon`: a worker tells them, as soon as this is committed.
+
+    Call inside the transaction that judges, with the cause's state locked.
     """
     alert = unresolved(cause)
     if alert is None:
         return None
     peak = alert.peak if alert.condition in KINDS else resolved.peak
-    end(alert, resolved_at=moment(resolved.at), by=None, channel=made_by(alert), at=at, peak=peak)
+    how: dict[str, Any] = {"resolved_at": moment(resolved.at), "by": None, "channel": made_by(alert)}
+    if soon and alert.severity != Severity.INFO:
+        end_soon(alert, **how, tell_at=alert.created_at if is_new(alert) else at, peak=peak)
+    else:
+        end(alert, **how, at=at, peak=peak)
     return alert
 
 
@@ -109,7 +124,7 @@ def open_found(
     over = incident.resolved_at is not None
     if not over and Alert.objects.unresolved().filter(cause_key=cause).exists():
         return None
-    alert = _make(
+    alert = make(
         rule=rule, unit=unit, sensor=sensor, gateway=gateway, cause=cause, happened=incident, at=at, facts=facts
     )
     alert.found_at = at
@@ -149,6 +164,7 @@ def amend(*, alert: Alert, incident: Incident, at: datetime) -> Alert:
     alert.save(update_fields=[*after, "contradicted_at"])
     record(alert, AlertEventKind.AMENDED, by=None, at=at, channel=Channel.READINGS, note=note)
     if was_open and resolved_at is not None:
+        catch_up(alert, at=at)
         end(alert, resolved_at=resolved_at, by=None, channel=Channel.READINGS, at=at)
     elif not was_open and lasts:
         move(alert, AlertEventKind.REOPENED, by=None, at=at, channel=Channel.READINGS, tell_at=at, **OPEN_AGAIN)
@@ -201,11 +217,14 @@ def promise_found(*, alerts: Sequence[Alert], at: datetime) -> None:
                 wait(alert, until=telling.remind_at(alert=alert, at=at))
 
 
-def _once_more(alert: Alert, *, opened: Opened | Incident, at: datetime) -> None:
-    """People must hear of a new breach while the alert is open only because a person reopened it."""
+def once_more(alert: Alert, *, opened: Opened | Incident, at: datetime) -> None:
+    """The cause is in breach again: people must hear of that if the alert is open only because a person reopened it.
+
+    Call inside the transaction that judges.
+    """
     if not alert.facts.get("by_hand"):
         return
-    alert = locked(alert)
+    alert = catch_up(locked(alert), at=at)
     facts = {**alert.facts, "by_hand": False}
     seen = moment(_opened_at(opened))
     note = f"In breach again since {words.local(alert, moment(opened.started_at))}."
@@ -222,7 +241,7 @@ def _once_more(alert: Alert, *, opened: Opened | Incident, at: datetime) -> None
     tell(alert, at=at, why=Why.REOPENED)
 
 
-def _make(
+def make(
     *,
     rule: AlertRule,
     unit: Unit | None,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
-from django.db.models import Case, IntegerField, Value, When
+from django.db.models import Case, IntegerField, OuterRef, Subquery, Value, When
+from django.db.models.functions import Coalesce
 
 from alerts import telling
 from alerts.models import (
@@ -22,7 +25,7 @@ from alerts.models import (
 from alerts.moves import MOVES
 from alerts.shapes import alert_shape
 from freshtrack.errors import DomainError
-from organizations import events
+from organizations import bells, events
 from organizations.models import User
 from sensors.models import Unit
 
@@ -33,6 +36,10 @@ SHOWN_WITH_IT: Final = ("unit", "site", "sensor", "gateway", "rule", "assigned_t
 
 
 OVER: Final[dict[str, Any]] = {"tell_at": None, "snoozed_until": None}
+
+
+# The task that tells of what is due (alerts/tasks.py): it is rung for what readings have moved.
+TELL: Final = "alerts.sweep_due"
 
 
 OPEN_AGAIN: Final[dict[str, Any]] = {"resolved_at": None, "resolved_by": None, "snoozed_until": None}
@@ -99,24 +106,50 @@ def record(
     live: str | None = None,
 ) -> AlertEvent:
     """Write the event, and tell open screens once it is committed: in the contract's word for it, or in `live`."""
-    row = AlertEvent.objects.create(
-        organization_id=alert.organization_id,
-        alert=alert,
-        site_id=alert.site_id,
-        event=kind,
+    row = _event(Recorded(alert, kind, at, note), by=by, channel=channel)
+    row.save(force_insert=True)
+    _publish(row, live=live)
+    return row
+
+
+class Recorded(NamedTuple):
+    """What an event is to say: what happened to the alert, when, and a word on it."""
+
+    alert: Alert
+    kind: AlertEventKind
+    at: datetime
+    note: str = ""
+
+
+def record_all(moves: Sequence[Recorded], *, channel: Channel) -> None:
+    """The same for many that no person made, in their order. Call inside a transaction."""
+    rows = [_event(one, by=None, channel=channel) for one in moves]
+    AlertEvent.objects.bulk_create(rows)
+    for row in rows:
+        _publish(row)
+
+
+def _event(one: Recorded, *, by: User | None, channel: Channel) -> AlertEvent:
+    return AlertEvent(
+        organization_id=one.alert.organization_id,
+        alert=one.alert,
+        site_id=one.alert.site_id,
+        event=one.kind,
         by=by,
-        at=at,
+        at=one.at,
         channel=channel,
-        note=note,
+        note=one.note,
     )
+
+
+def _publish(row: AlertEvent, *, live: str | None = None) -> None:
     event: events.Event = {
         "type": "alert",
         "event_id": str(row.pk),
-        "event": live or MOVES[kind].live,
-        "alert": alert_shape(alert),
+        "event": live or MOVES[AlertEventKind(row.event)].live,
+        "alert": alert_shape(row.alert),
     }
-    events.publish(alert.organization_id, event)
-    return row
+    events.publish(row.organization_id, event)
 
 
 def end(
@@ -135,9 +168,29 @@ def end(
     after_the_end(alert, at=at)
 
 
+def end_soon(
+    alert: Alert, *, resolved_at: datetime, by: User | None, channel: Channel, tell_at: datetime, **changes: Any
+) -> None:
+    """The same, but a worker tells of it as soon as this is committed (`waiting.tell_due`)."""
+    changes = {"resolved_at": resolved_at, **OVER, "tell_at": tell_at, **changes}
+    move(alert, AlertEventKind.RESOLVED, by=by, at=resolved_at, channel=channel, **changes)
+    refresh_severity(alert)
+    bells.ring_afterwards(TELL)
+
+
+def is_new(alert: Alert) -> bool:
+    """Whether it opened just now and nobody has yet thought about whom to tell."""
+    return alert.tell_at is not None and alert.tell_at == alert.created_at
+
+
 def after_the_end(alert: Alert, *, at: datetime) -> None:
     """What follows the end of an alert: the unit's colour, those it had covered, those who were told of it."""
     refresh_severity(alert)
+    tell_the_end(alert, at=at)
+
+
+def tell_the_end(alert: Alert, *, at: datetime) -> None:
+    """Those it had covered are told of in a while, and those who were told of it now."""
     _uncover(alert, at=at)
     telling.promise_resolved(alert=alert, at=at)
 
@@ -159,11 +212,15 @@ def _uncover(alert: Alert, *, at: datetime) -> None:
 
 def refresh_severity(alert: Alert) -> None:
     """Keep the unit's worst open severity, which tiles and the live snapshot show."""
-    if alert.unit_id is None:
-        return
+    if alert.unit_id is not None:
+        refresh_severities([alert.unit_id])
+
+
+def refresh_severities(units: Collection[UUID]) -> None:
+    """The same of several. Call inside a transaction."""
     worst = (
         Alert.objects.unresolved()
-        .filter(unit=alert.unit_id, contradicted_at=None)
+        .filter(unit=OuterRef("pk"), contradicted_at=None)
         .annotate(
             rank=Case(
                 When(severity=Severity.CRITICAL, then=Value(2)),
@@ -173,10 +230,9 @@ def refresh_severity(alert: Alert) -> None:
             )
         )
         .order_by("-rank", "pk")
-        .values_list("severity", flat=True)
-        .first()
+        .values("severity")[:1]
     )
-    Unit.objects.filter(pk=alert.unit_id).update(severity=worst or "")
+    Unit.objects.filter(pk__in=list(units)).update(severity=Coalesce(Subquery(worst), Value("")))
 
 
 def lock_cause(alert: Alert) -> RuleState | None:

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alerts import mutes, telling, words
-from alerts.lifecycle.moving import SHOWN_WITH_IT, move, record
+from alerts.lifecycle import defrosts
+from alerts.lifecycle.moving import SHOWN_WITH_IT, is_new, move, record, tell_the_end
 from alerts.models import Alert, AlertEventKind, AlertStatus, Channel, Condition, Mute, Severity
 from alerts.telling import Why
 
@@ -17,7 +18,8 @@ _NOT_WHILE_ITS_GATEWAY_IS_SILENT: Final = (Why.UNMUTED, Why.UNCOVERED, Why.REMIN
 def tell_due(*, at: datetime, most: int) -> int:
     """Do what is due with the alerts whose `tell_at` has come, at most so many; return how many there were.
 
-    A snooze or a mute is over, an acknowledgement lapses, nobody has taken charge yet. Who else is moving an alert just
+    Readings have opened or resolved it, a snooze or a mute is over, an acknowledgement lapses, nobody has taken charge
+    yet. Who else is moving an alert just
     now is left alone until the next round, so two sweeps at once are as one. Call inside a transaction.
     """
     due = list(
@@ -33,8 +35,12 @@ def tell_due(*, at: datetime, most: int) -> int:
 
 
 def _come_due(alert: Alert, *, at: datetime, was_told: bool) -> None:
-    if alert.status == AlertStatus.RESOLVED or not _concerns_somebody(alert):
+    if alert.status == AlertStatus.RESOLVED:
+        _tell_of_what_is_over(alert, at=at)
+    elif not _concerns_somebody(alert):
         wait(alert, until=None)
+    elif is_new(alert):
+        tell(alert, at=at, opening=True)
     elif alert.snoozed_until is not None:
         if alert.snoozed_until > at:
             wait(alert, until=alert.snoozed_until)
@@ -50,9 +56,30 @@ def _come_due(alert: Alert, *, at: datetime, was_told: bool) -> None:
     elif was_told:
         tell(alert, at=at, why=Why.REMINDER)
     else:
-        first = alert.parent
-        flaps = first is not None and first.cause_key == alert.cause_key
-        tell(alert, at=at, why=Why.FLAPPING if flaps else Why.UNCOVERED)
+        tell(alert, at=at, why=_why_only_now(alert))
+
+
+def catch_up(alert: Alert, *, at: datetime) -> Alert:
+    """Before anybody moves it: tell now what readings left to a worker that hasn't come by yet. Locked, please."""
+    if is_new(alert) or (alert.status == AlertStatus.RESOLVED and alert.tell_at is not None):
+        _come_due(alert, at=at, was_told=False)
+    return alert
+
+
+def _tell_of_what_is_over(alert: Alert, *, at: datetime) -> None:
+    """Readings ended it; if it opened a moment before, people hear of both, in their order."""
+    if is_new(alert) and _concerns_somebody(alert):
+        tell(alert, at=at, opening=True)
+    tell_the_end(alert, at=at)
+    wait(alert, until=None)
+
+
+def _why_only_now(alert: Alert) -> Why:
+    """What kept a message back that nobody has had yet."""
+    first = alert.parent
+    if first is not None:
+        return Why.FLAPPING if first.cause_key == alert.cause_key else Why.UNCOVERED
+    return Why.DEFROSTED if alert.facts.get("defrost_until") else Why.UNCOVERED
 
 
 def _waits_for_its_mute(alert: Alert) -> bool:
@@ -104,9 +131,21 @@ def tell(
         alert.save(update_fields=["parent"])
         wait(alert, until=held.until)
         return False
+    defrosted = defrosts.waits_until(alert, at=at) if opening else None
+    if defrosted is not None:
+        _wait_for_defrost(alert, until=defrosted, at=at)
+        return False
     telling.promise_opened(alert=alert, at=at, why=why)
     wait(alert, until=telling.remind_at(alert=alert, at=at))
     return True
+
+
+def _wait_for_defrost(alert: Alert, *, until: datetime, at: datetime) -> None:
+    alert.facts = {**alert.facts, "defrost_until": until.isoformat(timespec="seconds")}
+    alert.save(update_fields=["facts"])
+    note = f"A defrost was due, and looks like those before it. Told at {words.local(alert, until)} if it lasts."
+    record(alert, AlertEventKind.COMMENTED, by=None, at=at, channel=Channel.CLOCK, note=note)
+    wait(alert, until=until)
 
 
 def _falls_to_its_gateway(alert: Alert) -> bool:
@@ -120,9 +159,13 @@ def keep_quiet(alert: Alert, mute: Mute, *, at: datetime) -> None:
     if alert.muted_by_id != mute.pk:
         alert.muted_by = mute
         alert.save(update_fields=["muted_by"])
-        note = f"Until {words.local(alert, mute.ends_at)}." + (f" {mute.reason}" if mute.reason else "")
-        record(alert, AlertEventKind.MUTED, by=None, at=at, channel=Channel.CLOCK, note=note)
+        record(alert, AlertEventKind.MUTED, by=None, at=at, channel=Channel.CLOCK, note=until_its_end(alert, mute))
     wait(alert, until=mute.ends_at)
+
+
+def until_its_end(alert: Alert, mute: Mute) -> str:
+    """What the timeline says of a mute."""
+    return f"Until {words.local(alert, mute.ends_at)}." + (f" {mute.reason}" if mute.reason else "")
 
 
 def wait(alert: Alert, *, until: datetime | None) -> None:

@@ -453,7 +453,19 @@ def _standing(rule: AlertRule, alert: Alert, asked: _Asked) -> sentences.Standin
         snoozed_until=snoozed,
         is_covered=alert.severity == Severity.WARNING and kind_of(rule) in asked.critical,
         is_part=alert.parent_id is not None,
+        outage=_outage(alert),
+        waits_until=_defrost_until(alert),
     )
+
+
+def _outage(alert: Alert) -> tuple[datetime, datetime] | None:
+    known = alert.facts.get("outage")
+    return None if not known else (datetime.fromisoformat(known["from"]), datetime.fromisoformat(known["to"]))
+
+
+def _defrost_until(alert: Alert) -> datetime | None:
+    known = alert.facts.get("defrost_until")
+    return None if not known else datetime.fromisoformat(known)
 
 
 def _override(override: RuleOverride | None) -> sentences.Changed | None:

@@ -53,6 +53,8 @@ class Standing(NamedTuple):
     snoozed_until: datetime | None
     is_covered: bool  # an open critical one keeps its messages back
     is_part: bool  # of its gateway's silence, or of one that comes and goes
+    outage: tuple[datetime, datetime] | None = None  # of ours, in which it fell due
+    waits_until: datetime | None = None  # people are told of it when a defrost that was due would be over
 
 
 class Changed(NamedTuple):
@@ -266,8 +268,19 @@ def _standing(case: Case, alert: Standing) -> Iterator[str]:
     yield f"An alert was open, since {_clock(case, alert.opened_at)}; it began at {_clock(case, alert.started_at)}."
     if alert.found_at is not None and alert.found_at > case.at:
         yield f"Nobody could know yet: it was found late, at {_clock(case, alert.found_at)}."
-    elif alert.found_at is not None:
+    elif alert.found_at is not None and alert.outage is None:
         yield f"It was found late, at {_clock(case, alert.found_at)}: the readings came after their time."
+    if alert.outage is not None:
+        since, back = (_clock(case, moment) for moment in alert.outage)
+        yield (
+            f"It fell due when FreshTrack itself was out of reach, from {since} to {back}. What had been kept meanwhile"
+            f" was given time to arrive."
+        )
+    if alert.waits_until is not None:
+        yield (
+            "A defrost was due when it opened, and looked like those before it: people are told of it at"
+            f" {_clock(case, alert.waits_until)}, and only if it lasts."
+        )
     if alert.contradicted_at is not None:
         yield f"Readings that came later, {_clock(case, alert.contradicted_at)}, show that it never was. It stays."
     if alert.snoozed_until is not None:

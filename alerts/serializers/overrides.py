@@ -92,6 +92,9 @@ class UnitRulesSerializer(serializers.Serializer[Any]):
 
     legal = LimitSerializer(many=True)
     operating_band = serializers.SerializerMethodField(help_text="°C, where the unit should stand; null: unknown.")
+    kind_tau_s = serializers.IntegerField(
+        help_text="How slowly the product follows the air in this kind of unit: its time constant in seconds."
+    )
     rules = StandingRuleSerializer(many=True)
     drift = serializers.ListField(child=serializers.CharField(), help_text="Where it is away from its profile.")
 

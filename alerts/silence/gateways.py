@@ -1,7 +1,9 @@
 """Gateways that fell silent: one alert for all the sensors behind them.
 
 Note [Gateways]. A gateway's newest is the newest reading of the sensors that it brings (sensors/gateways.py), or its
-own `last_seen_at`, whichever is later; `no_data` rules of the metric `gateway` watch that as others watch a sensor
+own `last_seen_at`, whichever is later. No format that we read tells of a gateway without a reading, so nothing writes
+`last_seen_at` yet: today a gateway lives by its sensors alone. What their readings tell isn't copied there, since it
+would stay when a sensor is moved away. `no_data` rules of the metric `gateway` watch that as others watch a sensor
 (Note [Silence] in hearing.py). While its alert is open, its sensors' own silences open as its children: rows like any
 other, and nobody is told of each. What was open and told before joins them. Once it is heard again, a child that stays
 silent for its own delay is told by itself. So a living gateway hides nobody, and a dead one wakes people once.
@@ -30,6 +32,7 @@ from alerts.evaluation import Opened, Terms
 from alerts.models import Alert, AlertRule, AlertStatus, Condition, RuleState, Schedule
 from alerts.schedules import Hours, hours_of
 from alerts.silence import remembering
+from alerts.silence.outages import Attention
 from alerts.watching import GATEWAY, Rulebook, terms_of
 from sensors.gateways import CARRIED
 from sensors.models import Gateway, Sensor
@@ -301,7 +304,7 @@ def due_early(
     ]
 
 
-def open_due(wanted: Sequence[Due], *, at: datetime) -> int:
+def open_due(wanted: Sequence[Due], *, attention: Attention, at: datetime) -> int:
     """Open the alerts of one gateway; how many. Call inside a transaction.
 
     Its sensors are locked before anything is said of them: if one of them is just being stored, it isn't silent, and
@@ -334,7 +337,7 @@ def open_due(wanted: Sequence[Due], *, at: datetime) -> int:
             cause=one.cause,
             opened=Opened(one.newest, one.due, 0, 0.0, 0.0),
             at=at,
-            facts=_facts(one),
+            facts=_facts(one) | attention.facts(one.due),
             found_at=at if at.timestamp() - one.due > silence.FOUND_LATE_AFTER_S else None,
         )
         remembering.keep(

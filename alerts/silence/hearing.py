@@ -9,6 +9,8 @@ A sensor is heard again with the first reading that is newer than `delay_s` ago.
 what was measured, not that somebody is there. What is open stays so through the clear delay, counted like any other; a
 new silence within it starts that over.
 
+After an outage of our own everybody has time to deliver before a silence opens: Note [Outages] in outages.py.
+
 The sweep (alerts/silence/sweeping.py) opens; the readings themselves resolve, in the transaction that stores them, and
 the sweep resolves what they couldn't.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from alerts import scopes
@@ -26,6 +26,15 @@ def keep(row: RuleState, state: State) -> None:
     """Remember this of the cause. Call inside a transaction, with the row locked or not yet made."""
     row.state, row.active = encode(state), not state.idle
     row.save()
+
+
+def keep_all(rows: Sequence[tuple[RuleState, State]]) -> None:
+    """The same of many."""
+    for row, state in rows:
+        row.state, row.active = encode(state), not state.idle
+    known = [row for row, _ in rows if not row._state.adding]
+    RuleState.objects.bulk_create([row for row, _ in rows if row._state.adding])
+    RuleState.objects.bulk_update(known, ["state", "active"])
 
 
 def state_of(row: RuleState) -> State:

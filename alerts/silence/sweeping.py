@@ -20,10 +20,12 @@ from django.utils import timezone
 
 from alerts import lifecycle, silence
 from alerts.evaluation import Opened
-from alerts.models import Alert, AlertRule, RuleState, Schedule
-from alerts.silence import ending, gateways, remembering
+from alerts.models import AlertRule, RuleState, Schedule
+from alerts.silence import ending, gateways, outages, remembering
 from alerts.silence.gateways import Watchmen
+from alerts.silence.outages import Attention
 from alerts.watching import SILENCE, Rulebook, Watch
+from organizations import events
 from organizations.tenancy import acting_as_system
 from sensors.gateways import carriers_of
 from sensors.models import Gateway, Sensor, Unit
@@ -32,8 +34,8 @@ from sensors.register import MIN_GAP, gap_s
 PAGE: Final = 2000
 # A page of gateways is as many sensors, more or less.
 _SENSORS_A_GATEWAY: Final = 20
-# What moves in one transaction: each takes some milliseconds, and readings of its sensor wait for it.
-MOVED_AT_ONCE: Final = 50
+# What moves in one transaction: readings of these sensors wait for it. It costs a few statements, and a message each.
+MOVED_AT_ONCE: Final = 100
 # Less than beat waits: a worker isn't kept from other tasks for long, and the next round goes on.
 SWEEP_SECONDS: Final = 12.0
 
@@ -47,9 +49,10 @@ def sweep_silence() -> int:
 
 
 class Round(NamedTuple):
-    """One walk through everybody: the server's clock, when to stop, and how much at once."""
+    """One walk through everybody: the server's clock, what is known of outages, when to stop, and how much at once."""
 
     at: datetime
+    attention: Attention
     deadline: float
     page: int
     at_once: int
@@ -70,11 +73,13 @@ def sweep(*, at: datetime, seconds: float = SWEEP_SECONDS, page: int = PAGE, at_
     May be repeated, and run twice at once. What isn't reached within `seconds` is left to the next round. `page` rows
     are looked at together, and `at_once` alerts move in one transaction.
     """
-    this = Round(at, monotonic() + seconds, page, at_once)
     rulebook = Rulebook()
     watchmen = Watchmen(rulebook)
+    deadline = monotonic() + seconds
     with acting_as_system("sweep"):
+        attention = outages.begin_round(at=at)
         watchmen.learn()
+    this = Round(at, attention, deadline, page, at_once)
     moved = _end(this, rulebook, watchmen)
     moved += _open_gateways(this, watchmen)
     return moved + _open_sensors(this, rulebook, watchmen)
@@ -118,10 +123,10 @@ def _open_gateways(this: Round, watchmen: Watchmen) -> int:
             wanted = [gateways.due(one, watchmen.watching(one), now=this.now) for one in carriers.values()]
             known = _active([one.cause for dues in wanted for one in dues])
         for dues in wanted:
-            news = [one for one in dues if one.cause not in known]
+            news = [one for one in dues if one.cause not in known and not this.attention.holds(one.due)]
             if news and this.goes_on():
                 with acting_as_system("sweep"):
-                    opened += gateways.open_due(news, at=this.at)
+                    opened += gateways.open_due(news, attention=this.attention, at=this.at)
         if len(page) < most:
             break
         after = page[-1]
@@ -195,19 +200,20 @@ def _open_sensors(this: Round, rulebook: Rulebook, watchmen: Watchmen) -> int:
     while this.goes_on():
         with acting_as_system("sweep"):
             page = _silent(after=after, at=this.at, most=this.page)
-            dues = _due(page, rulebook, now=this.now)
+            found = _due(page, rulebook, now=this.now)
+            dues = [due for due in found if not this.attention.holds(due.due)]
             carried = carriers_of([due.silent.sensor for due in dues])
-            early = _gateways_to_open_early(dues, carried, watchmen, now=this.now)
+            early = _gateways_to_open_early(dues, carried, watchmen, this)
         for wanted in early:
             if not this.goes_on():
                 return opened
             with acting_as_system("sweep"):
-                opened += gateways.open_due(wanted, at=this.at)
+                opened += gateways.open_due(wanted, attention=this.attention, at=this.at)
         for chunk in _chunks(dues, this.at_once):
             if not this.goes_on():
                 return opened
-            with acting_as_system("sweep"):
-                opened += _open(chunk, carried, at=this.at)
+            with events.bundling(), acting_as_system("sweep"):
+                opened += _open(chunk, carried, this)
         if len(page) < this.page:
             break
         after = page[-1].sensor
@@ -257,9 +263,12 @@ def _active(causes: Sequence[str]) -> set[str]:
 
 
 def _gateways_to_open_early(
-    dues: Sequence[Due], carried: Mapping[int, UUID], watchmen: Watchmen, *, now: float
+    dues: Sequence[Due], carried: Mapping[int, UUID], watchmen: Watchmen, this: Round
 ) -> list[list[gateways.Due]]:
-    """Gateways all of whose sensors are silent while one of them is due (Note [Gateways] in gateways.py)."""
+    """Gateways all of whose sensors are silent while one of them is due (Note [Gateways] in gateways.py).
+
+    Not where the others have missed nothing but what we couldn't hear.
+    """
     waiting: dict[UUID, list[Due]] = defaultdict(list)
     for due in dues:
         if due.silent.sensor in carried:
@@ -270,9 +279,9 @@ def _gateways_to_open_early(
     for gateway_id, carrier in carriers.items():
         rules = watchmen.watching(carrier)
         for due in sorted(waiting[gateway_id], key=lambda due: due.due):
-            early = gateways.due_early(carrier, rules, sensor_due=due.due, patience_s=due.patience_s, now=now)
+            early = gateways.due_early(carrier, rules, sensor_due=due.due, patience_s=due.patience_s, now=this.now)
             if early:
-                found += early
+                found += [one for one in early if not this.attention.holds(one.due)]
                 break
     known = _active([one.cause for one in found])
     news: dict[UUID, list[gateways.Due]] = defaultdict(list)
@@ -282,8 +291,11 @@ def _gateways_to_open_early(
     return list(news.values())
 
 
-def _open(dues: Sequence[Due], carried: Mapping[int, UUID], *, at: datetime) -> int:
-    """Open the alerts of some sensors, as children where their gateway's is open. Call inside a transaction."""
+def _open(dues: Sequence[Due], carried: Mapping[int, UUID], this: Round) -> int:
+    """Open the alerts of some sensors, as children where their gateway's is open. Call inside a transaction.
+
+    However many they are, it takes the same few statements, and one for each site whose people are told.
+    """
     sensors = {
         sensor.pk: sensor
         for sensor in Sensor.objects.alive()
@@ -300,38 +312,36 @@ def _open(dues: Sequence[Due], carried: Mapping[int, UUID], *, at: datetime) -> 
         .order_by("pk")
     }
     states = remembering.lock([due.cause for due in still])
-    rules = AlertRule.objects.in_bulk({due.watch.rule_id for due in still})
-    parents = gateways.alerts_of({carried[due.silent.sensor] for due in still if due.silent.sensor in carried})
+    new = [due for due in still if not remembering.is_active(states.get(due.cause))]
+    rules = AlertRule.objects.in_bulk({due.watch.rule_id for due in new})
+    parents = gateways.alerts_of({carried[due.silent.sensor] for due in new if due.silent.sensor in carried})
     carriers = Gateway.objects.select_related("site").in_bulk(list(parents))
-    opened = 0
-    for due in still:
-        rule, state = rules.get(due.watch.rule_id), states.get(due.cause)
-        if rule is None or remembering.is_active(state):
+    openings, kept = [], []
+    for due in new:
+        rule = rules.get(due.watch.rule_id)
+        if rule is None:
             continue
-        carrier_id = carried.get(due.silent.sensor)
-        parent = None if carrier_id is None else parents.get(carrier_id)
-        alert = _open_one(
-            due,
-            rule=rule,
-            unit=units[due.silent.unit_id],
-            sensor=sensors[due.silent.sensor],
-            parent=parent,
-            gateway=None if carrier_id is None else carriers.get(carrier_id),
-            at=at,
-        )
-        remembering.keep(
-            state
-            or RuleState(
-                organization_id=due.silent.organization_id,
-                cause_key=due.cause,
+        carrier = carried.get(due.silent.sensor)
+        unit, sensor = units[due.silent.unit_id], sensors[due.silent.sensor]
+        openings.append(
+            lifecycle.Opening(
                 rule=rule,
-                unit_id=due.silent.unit_id,
-                sensor_id=due.silent.sensor,
-            ),
-            silence.silent(newest=due.silent.newest, due=due.due),
+                unit=unit,
+                sensor=sensor,
+                gateway=None if carrier is None else carriers.get(carrier),
+                cause=due.cause,
+                opened=Opened(due.silent.newest, due.due, sensor.pk, 0.0, 0.0),
+                facts=_facts(due) | this.attention.facts(due.due),
+                found_at=this.at if this.now - due.due > silence.FOUND_LATE_AFTER_S else None,
+                parent=None if carrier is None else parents.get(carrier),
+            )
         )
-        opened += alert is not None
-    return opened
+        state = states.get(due.cause) or RuleState(
+            organization_id=due.silent.organization_id, cause_key=due.cause, rule=rule, unit=unit, sensor=sensor
+        )
+        kept.append((state, silence.silent(newest=due.silent.newest, due=due.due)))
+    remembering.keep_all(kept)
+    return lifecycle.open_together(openings, at=this.at)
 
 
 def _is_still_silent(due: Due, sensor: Sensor | None) -> bool:
@@ -341,30 +351,6 @@ def _is_still_silent(due: Due, sensor: Sensor | None) -> bool:
         and sensor.unit_id == due.silent.unit_id
         and sensor.last_reading_at is not None
         and sensor.last_reading_at.timestamp() <= due.silent.newest + 0.001
-    )
-
-
-def _open_one(
-    due: Due,
-    *,
-    rule: AlertRule,
-    unit: Unit,
-    sensor: Sensor,
-    parent: Alert | None,
-    gateway: Gateway | None,
-    at: datetime,
-) -> Alert | None:
-    return lifecycle.open_alert(
-        rule=rule,
-        unit=unit,
-        sensor=sensor,
-        gateway=gateway,
-        cause=due.cause,
-        opened=Opened(due.silent.newest, due.due, sensor.pk, 0.0, 0.0),
-        at=at,
-        facts=_facts(due),
-        found_at=at if at.timestamp() - due.due > silence.FOUND_LATE_AFTER_S else None,
-        parent=parent,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from alerts.models import Alert, AlertEvent, AlertRule
+from alerts.models import Alert, AlertEvent, AlertRule, Listening
 from alerts.silence import sweeping
 from notifications.models import Notification
 from organizations.models import Organization
@@ -61,7 +61,21 @@ def manager_of(organization: Organization) -> None:
     ContactMethodFactory(user=MembershipFactory(organization=organization).user)
 
 
+def rounds_until(minute: float) -> None:
+    """The sweep came by all the time until now: its last round was 15 seconds ago, and there was no outage."""
+    with as_system():
+        known = {"round_at": at(minute - 0.25), "heard_until": None, "back_at": None, "patient_until": None}
+        Listening.objects.update_or_create(pk=Listening.ONLY, defaults=known)
+
+
 def sweep(minute: float) -> int:
+    """One of the rounds that come by all the time."""
+    rounds_until(minute)
+    return sweep_now(minute)
+
+
+def sweep_now(minute: float) -> int:
+    """A round, and nothing since the one before it."""
     return sweeping.sweep(at=at(minute))
 
 

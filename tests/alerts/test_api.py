@@ -94,13 +94,16 @@ class TestRules:
 
     def test_a_place_of_another_organization_is_no_scope(self, api: Api) -> None:
         body = {"metric": "temperature", "condition": "above", "threshold": 5, "severity": "critical"}
-        api.write("alert-rules/", {**body, "scope": {"unit": str(UnitFactory().pk)}}, status=400)
+        elsewhere = {"unit": str(UnitFactory().pk)}
+        assert api.write("alert-rules/", {**body, "scope": elsewhere}, status=400)["code"] == "invalid"
+        assert api.read("alert-rules/")["results"] == []
 
     def test_two_scopes_at_once_are_refused(self, api: Api) -> None:
         unit = UnitFactory(area__site__organization=api.organization)
         body = {"metric": "temperature", "condition": "above", "threshold": 5, "severity": "critical"}
         scope = {"unit": str(unit.pk), "site": str(unit.site_id)}
-        api.write("alert-rules/", {**body, "scope": scope}, status=400)
+        assert api.write("alert-rules/", {**body, "scope": scope}, status=400)["code"] == "invalid"
+        assert api.read("alert-rules/")["results"] == []
 
     def test_a_deleted_rule_is_gone_but_its_alerts_still_name_it(self, api: Api, alert: Alert) -> None:
         api.write(f"alert-rules/{alert.rule_id}/", status=204, method="delete")
@@ -251,6 +254,7 @@ class TestAlerts:
         for path in (f"alerts/{alert.pk}/", f"alerts/{alert.pk}/events/", f"alerts/{alert.pk}/comment/"):
             api.write(path, {"note": "It wasn't"}, status=405, method=method)
         api.write(f"alerts/{alert.pk}/events/{event['id']}/", {"note": "It wasn't"}, status=404, method=method)
+        assert [row["note"] for row in api.read(f"alerts/{alert.pk}/events/")["results"]] == ["The door was open"]
 
     def test_somebody_restricted_to_the_site_resolves_and_those_who_were_told_are_told(
         self, api: Api, alert: Alert

@@ -271,6 +271,7 @@ class TestWhatStandsForAUnit:
         found = self.of(api, unit)
         assert found["drift"] == []
         assert found["operating_band"] == [1.5, 4.0]
+        assert found["kind_tau_s"] == 2700
         assert found["legal"] == [
             {
                 "metric": "product_temperature",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alerts.evaluation import Incident, Point
-from bench import alarms
+from bench import alarm_tables, alarms
 from bench.alarms import FAILURE, HOUR, START, Episode, Run, lived, score
 from ingest.simulator.cabinets import CABINETS
 from ingest.simulator.model import Excursion, Span
@@ -102,7 +102,7 @@ def test_the_table_has_a_line_for_each_contestant_and_says_where_recordings_are_
 ) -> None:
     monkeypatch.setenv("RECORDINGS", str(tmp_path / "nowhere"))
     results = alarms.measure(days=3, kinds=["walk_in_freezer", "chest_freezer"])
-    table = alarms.render(results)
+    table = alarm_tables.render(results)
     assert results["recorded"] is None
     assert "No recordings" in table
     for name in alarms.CONTESTANTS:

@@ -15,6 +15,7 @@ from alerts.evaluation import IDLE, Resolved, State, Terms, resolved_by_hand
 from alerts.models import AlertRule, Channel, RuleState
 from alerts.schedules import Hours
 from alerts.silence import sweeping
+from alerts.silence.outages import Attention
 from alerts.states import decode
 from organizations.tenancy import acting_as_system
 from sensors import provisioning
@@ -25,10 +26,12 @@ from tests.alerts.sweeps import (
     hear,
     manager_of,
     only,
+    rounds_until,
     rule_of_silence,
     sensor_heard,
     subjects,
     sweep,
+    sweep_now,
     timeline,
 )
 from tests.factories import (
@@ -439,13 +442,33 @@ class TestCost:
             for unit in units:
                 sensor_heard(0, unit=unit)
             sweep(10)  # opens them
+            rounds_until(11)
             with CaptureQueriesContext(connection) as queries:
-                assert sweep(11) == 0
+                assert sweep_now(11) == 0
             return len(queries)
 
         few = round_of(2)
         assert round_of(200) == few
-        assert few < 30
+        assert few < 32
+
+    def test_two_hundred_silences_open_with_as_many_statements_as_two(self) -> None:
+        area = AreaFactory()
+        rule_of_silence(area.organization)
+        manager_of(area.organization)
+
+        def opening(count: int, minute: int) -> list[str]:
+            for _ in range(count):
+                sensor_heard(minute, unit=UnitFactory(area=area))
+            rounds_until(minute + 10)
+            with CaptureQueriesContext(connection) as queries:
+                opened = sweeping.sweep(at=at(minute + 10), at_once=200)
+            assert opened == len(alerts(started_at=at(minute))) == count
+            return [query["sql"] for query in queries]
+
+        opening(1, 0)
+        few, many = opening(2, 20), opening(200, 40)
+        assert len(few) == len(many) < 50, "for the whole round"
+        assert len(subjects()) == 203, "each is told"
 
     def test_what_no_rule_watches_costs_no_more(self) -> None:
         organization = OrganizationFactory()
@@ -459,6 +482,7 @@ class TestCost:
                 assert sweep(60) == 0
             return len(queries)
 
+        round_of(1)  # the first of all remembers that it came by
         assert round_of(1) == round_of(30)
 
     def test_many_pages_are_walked_through(self) -> None:
@@ -511,12 +535,9 @@ class TestAtOnce:
 
         sender = threading.Thread(target=send)
         with acting_as_system("tests"):
-            due = sweeping._due(
-                sweeping._silent(after=0, at=at(10), most=10),
-                sweeping.Rulebook(),
-                now=at(10).timestamp(),
-            )
-            assert sweeping._open(due, {}, at=at(10)) == 1
+            this = sweeping.Round(at(10), Attention(at(10).timestamp()), 0.0, page=10, at_once=10)
+            due = sweeping._due(sweeping._silent(after=0, at=at(10), most=10), sweeping.Rulebook(), now=this.now)
+            assert sweeping._open(due, {}, this) == 1
             sender.start()
             assert not answered.wait(0.5), "the writer waits for the sensor"
         sender.join(30)

@@ -50,6 +50,29 @@ def test_every_measurement_is_repeated_and_has_its_limit_beside_it(results: dict
     assert [repeat["alert_to_frame"]["count"] for repeat in results["journey"]] == [TINY.alerts] * 2
 
 
+def test_the_same_is_judged_and_only_stored_and_memory_is_told_after_each_pass(results: dict[str, Any]) -> None:
+    repeats, memory = results["evaluation"]["100"], results["memory"]
+
+    assert len(repeats) == TINY.repeats
+    for got in repeats:
+        assert got["ratio"] == pytest.approx(
+            got["with"]["readings_a_second"] / got["without"]["readings_a_second"], rel=0.1
+        )
+    assert (memory["few"], memory["sensors"]) == (TINY.sensors, TINY.remembered)
+    assert len(memory["passes_mb"]) == TINY.passes
+    assert min(memory["few_mb"], *memory["passes_mb"]) > 10
+    assert memory["states"] > 0, "some of the many are in breach"
+
+
+def test_every_alert_of_a_rush_is_seen_on_the_screen(results: dict[str, Any]) -> None:
+    for got in results["rush"]:
+        assert got["requests"] == got["answer"]["count"] == round(TINY.rush_rate * TINY.rush_seconds)
+        moved = got["opened_frame"]["count"] + got["resolved_frame"]["count"]
+        assert moved == got["requests"] / TINY.rush_every
+        assert got["opened_frame"]["p50_ms"] <= got["opened_frame"]["p99_ms"] <= got["opened_frame"]["max_ms"]
+        assert sum(got["opened_frame"]["classes"]) == got["opened_frame"]["count"]
+
+
 def test_pages_are_whole_and_their_statements_are_counted(results: dict[str, Any]) -> None:
     [units, _], [chart, _] = results["pages"]["list_of_units"], results["pages"]["day_as_chart"]
 
@@ -64,8 +87,9 @@ def test_the_fleet_is_judged_and_worries_nobody(results: dict[str, Any], place: 
             "SELECT rule_name, count(*) FROM alerts_alert WHERE rule_id IS NOT NULL GROUP BY 1"
         ).fetchall()
 
-    # Only those alerts that the journey opened; the crowd's, for the price of isolation, were opened by no rule.
-    assert rules == [("At once", TINY.alerts * TINY.repeats)]
+    # Only those that the journey and the rush opened; the crowd's, for the price of isolation, were opened by no rule.
+    rushed = TINY.rush_units // 2 + sum(got["opened_frame"]["count"] for got in results["rush"])
+    assert sorted(rules) == [("At once", TINY.alerts * TINY.repeats), ("In a rush", rushed)]
 
 
 def test_both_sides_of_the_walls_find_the_same_rows(results: dict[str, Any]) -> None:
@@ -124,6 +148,9 @@ def test_tables_show_all_of_it(results: dict[str, Any]) -> None:
     assert tables.NO_PEERS in shown
     assert f"list of {TINY.units} units" in shown
     assert "alert posted -> its frame" in shown
+    assert "Evaluation, the same loads with the default rules and without any" in shown
+    assert "200 sensors, pass 2" in shown
+    assert "Journey in a rush, 40 requests/s, one in 2" in shown
     assert "The price of isolation, 5 organizations of 4 units" in shown
     assert "freshtrack, two processes" in shown
     assert f"{TINY.slow_messages} e-mails to a server that thinks for 50 ms" in shown

@@ -1,14 +1,15 @@
 """What is told of measurements: ratios within a repeat, targets by the median, nothing where nothing was measured."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench import node, tables
-from bench.contestants import FRESHTRACK, Size
+from bench.contestants import FRESHTRACK, Size, dealt, pulses_of
 from bench.database_time import statements_in
-from bench.figures import latency, percentile, spread
+from bench.figures import EDGES_MS, distribution, latency, percentile, spread
 from bench.past import ages
 from bench.targets import Figure, figures
 
@@ -71,6 +72,47 @@ def test_without_peers_there_are_no_ratios_to_them() -> None:
     assert not any("node" in name for name in told)
     assert "1000 a request, readings/s: freshtrack / raw COPY" in told
     assert figures({}) == []
+
+
+def test_a_distribution_has_every_sample_in_its_class() -> None:
+    told = distribution([0.004, 0.005, 0.0999, 0.1, 3.0])
+
+    by_edge = dict(zip([*EDGES_MS, "beyond"], told["classes"], strict=True))
+    assert {edge: count for edge, count in by_edge.items() if count} == {5: 1, 10: 1, 100: 1, 150: 1, "beyond": 1}
+    assert (told["p50_ms"], told["p90_ms"], told["max_ms"]) == (99.9, 3000, 3000)
+
+
+def test_judging_may_cost_a_quarter_and_remembers_nothing_new_in_the_end() -> None:
+    repeats = [{"ratio": ratio, "cpu_ratio": 1.2} for ratio in (0.74, 0.75, 0.8)]
+    memory = {"sensors": 100_000, "passes_mb": [200.0, 300.0, 310.0]}
+
+    told = by_name({"evaluation": {"1000": repeats, "1": repeats}, "memory": memory})
+
+    assert told["1000 a request, with rules / without, readings/s"].verdict == "met"
+    assert told["1 a request, with rules / without, readings/s"].verdict == ""
+    name = "memory after 100000 sensors were judged, the last pass / the one before"
+    assert (told[name].values, told[name].verdict) == ([1.033], "met")
+
+
+def test_an_alert_is_on_the_screen_within_a_fifth_of_a_second_in_a_rush() -> None:
+    rush = [{"rate": 200, "opened_frame": {"p50_ms": 20.0, "p99_ms": p99}} for p99 in (90.0, 201.0, 250.0)]
+
+    told = by_name({"rush": rush})
+
+    assert told["200 requests/s, reading posted -> its alert's frame, p99, ms"].verdict == "missed"
+
+
+def test_what_stands_in_one_place_sends_through_one_gateway() -> None:
+    names = [str(number) for number in range(10)]
+    pulses = pulses_of(names, [(3.0, None)] * 10, datetime(2026, 7, 1, tzinfo=UTC), places=list("0123450123"))
+
+    hands = dealt(pulses, 4)
+
+    assert sorted(pulse.name for hand in hands for pulse in hand) == names
+    assert [len(hand) for hand in hands] == [3, 3, 2, 2]
+    for place in "012345":
+        assert len({number for number, hand in enumerate(hands) for pulse in hand if pulse.place == place}) == 1
+    assert len(dealt(pulses[:2], 4)) == 2, "nobody has nothing to send"
 
 
 def test_what_rows_take_counts_only_those_that_were_added() -> None:

@@ -1,7 +1,8 @@
 """Take pictures of every screen of a running FreshTrack: `make up` in one terminal, `make screenshots` in another.
 
 Address and credentials come from `$FRESHTRACK_HOME/demo.json`. Pictures go to `docs/screenshots/{page}-{width}.png`, or
-below the folder given as the only argument. Later screens are judged beside them.
+below the folder given as the first argument; names of screens after it take only these. Later screens are judged beside
+them.
 """
 
 import json
@@ -20,6 +21,8 @@ HOME: Final = Path(os.environ.get("FRESHTRACK_HOME", CHECKOUT / ".freshtrack"))
 # A small phone and a small laptop.
 SIZES: Final = {360: 760, 1280: 800}
 TALLEST: Final = 1800
+# The simulator opens the show unit's door every five minutes; half a minute later it alarms.
+SHOW_EVERY_MS: Final = 400_000
 
 Opener = Callable[[Page, str], None]
 
@@ -76,6 +79,88 @@ def alert(page: Page, url: str) -> None:
     rows.first.click()
     expect(page.get_by_role("region", name="Timeline").get_by_text("Opened").first).to_be_visible()
     expect(page.get_by_role("img", name="Temperature")).to_be_visible()
+
+
+def alert_why(page: Page, url: str) -> None:
+    """Below why it opened: what every rule of its unit said at that moment."""
+    alert(page, url)
+    why = page.get_by_role("region", name="Why did this alert open?")
+    why.get_by_text("What every rule of this unit said then").click()
+    expect(why.get_by_role("status", name="Loading")).to_have_count(0)
+    expect(why.get_by_role("link", name="The alert that was open").first).to_be_visible()
+    why.scroll_into_view_if_needed()
+
+
+def open_alert(page: Page, url: str) -> None:
+    """One that is open; the demo's counter fridge has one every five minutes."""
+    alerts(page, url)
+    rows = page.get_by_role("region", name="Open").get_by_role("listitem").get_by_role("link")
+    expect(rows.first).to_be_visible(timeout=SHOW_EVERY_MS)
+    rows.first.click()
+
+
+def resolve(page: Page, url: str) -> None:
+    """Cause, corrective action and the food, filled in with a few taps."""
+    open_alert(page, url)
+    page.get_by_role("button", name="Resolve", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Resolve alert")
+    dialog.get_by_role("button", name="Door left open").click()
+    dialog.get_by_role("button", name="Door closed").click()
+    dialog.get_by_text("Kept", exact=True).click()
+    expect(dialog.get_by_label("How much")).to_be_visible()
+
+
+def rules(page: Page, url: str) -> None:
+    """From those that hold everywhere to those of a single unit; one kind of unit opened."""
+    page.goto(f"{url}/o/demo/rules")
+    page.locator("summary").filter(has_text="Walk-in cooler").click()
+    expect(page.get_by_role("link", name="Product above").first).to_be_visible()
+
+
+def rule(page: Page, url: str) -> None:
+    """The demo's own rule, tried on the last week, with the curve of the unit it watches."""
+    page.goto(f"{url}/o/demo/rules?q=counter+fridge+above+8")
+    page.get_by_role("main").get_by_role("listitem").get_by_role("link").first.click()
+    preview = page.get_by_role("region", name="What it would have done")
+    preview.get_by_text("7 days", exact=True).click()
+    expect(preview.get_by_text("with this rule").first).to_be_visible()
+    expect(page.get_by_role("img", name="Temperature, the last")).to_be_visible()
+
+
+def mutes(page: Page, url: str) -> None:
+    """What is quiet now; the first picture mutes a unit for two hours, so that there is something to see."""
+    page.goto(f"{url}/o/demo/mutes")
+    now = page.get_by_role("region", name="Now")
+    expect(now.get_by_role("listitem").or_(now.get_by_text("Nothing is muted")).first).to_be_visible()
+    if not now.get_by_role("listitem").count():
+        page.goto(f"{url}/o/demo")
+        page.get_by_role("article").filter(has_text="Soup hot well").get_by_role("link").click()
+        page.get_by_role("button", name="Mute", exact=True).click()
+        dialog = page.get_by_role("dialog", name="Mute")
+        dialog.get_by_text("2 hours").click()
+        dialog.get_by_label("Reason").fill("Deep cleaning")
+        dialog.get_by_role("button", name="Mute").click()
+        expect(page.get_by_text("Deep cleaning")).to_be_visible()
+        page.goto(f"{url}/o/demo/mutes")
+    expect(now.get_by_role("listitem").first).to_be_visible()
+
+
+def sites(page: Page, url: str) -> None:
+    """Where everything is, when it is open, and whose law applies."""
+    page.goto(f"{url}/o/demo/sites")
+    expect(page.get_by_role("link", name="Harbor Street Kitchen")).to_be_visible()
+
+
+def site(page: Page, url: str) -> None:
+    """Opening hours as somebody fills them in, one day with a night; nothing is saved."""
+    sites(page, url)
+    page.get_by_role("link", name="Harbor Street Kitchen").click()
+    page.get_by_text("By the week", exact=True).click()
+    saturday = page.get_by_role("group", name="Saturday")
+    saturday.get_by_label("Opens").fill("17:00")
+    saturday.get_by_label("Closes").fill("02:00")
+    page.get_by_role("group", name="Sunday").get_by_role("switch").click()
+    expect(saturday.get_by_text("next day")).to_be_visible()
 
 
 def account(page: Page, url: str) -> None:
@@ -161,6 +246,13 @@ SCREENS: Final[dict[str, Opener]] = {
     "unit-week": unit_week,
     "alerts": alerts,
     "alert": alert,
+    "alert-why": alert_why,
+    "resolve": resolve,
+    "rules": rules,
+    "rule": rule,
+    "mutes": mutes,
+    "sites": sites,
+    "site": site,
     "members": members,
     "invite": invite,
     "api-keys": api_keys,
@@ -194,7 +286,7 @@ def sign_in(context: BrowserContext, *, url: str, email: str, password: str) -> 
     page.goto(f"{url}/sign-in")
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password", exact=True).fill(password)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
     return page
 
@@ -220,14 +312,15 @@ def demo() -> dict[str, Any]:
 
 
 def main() -> None:
-    """All screens in both widths, and the dashboard in the dark."""
+    """All wanted screens in both widths, and the dashboard in the dark."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else CHECKOUT / "docs" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
+    wanted = set(sys.argv[2:]) or {"dashboard-dark", *SCREENS}
     facts = demo()
     expect.set_options(timeout=20_000)
     try:
         with chromium() as browser:
-            take_all(browser, url=facts["url"], owner=facts["users"]["owner"], folder=folder)
+            take_all(browser, url=facts["url"], owner=facts["users"]["owner"], folder=folder, wanted=wanted)
     except NoBrowser as error:
         sys.exit(str(error))
     except Error as error:
@@ -236,13 +329,15 @@ def main() -> None:
         sys.exit(f"Nothing answers at {facts['url']}: start FreshTrack with `make up` first.")
 
 
-def take_all(browser: Browser, *, url: str, owner: dict[str, str], folder: Path) -> None:
-    """Each screen in each width."""
+def take_all(browser: Browser, *, url: str, owner: dict[str, str], folder: Path, wanted: set[str]) -> None:
+    """Each wanted screen in each width."""
     for width in SIZES:
         for scheme, screens in (("dark", {"dashboard-dark": dashboard}), ("light", SCREENS)):
             context = open_context(browser, width=width, scheme=scheme)
             page = sign_in(context, url=url, email=owner["email"], password=owner["password"])
             for name, open_screen in screens.items():
+                if name not in wanted:
+                    continue
                 open_screen(page, url)
                 picture = folder / f"{name}-{width}.png"
                 shoot(page, to=picture, width=width)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from alerts.models import Alert, AlertEvent, AlertRule, RuleState
+from alerts import lifecycle
+from alerts.models import Alert, AlertEvent, AlertRule, Channel, RuleState
 from alerts.profiles import lay_default_rules
 from ingest import native, pipeline
 from ingest.authentication import Sender
@@ -46,8 +47,16 @@ def delivery(organization: Organization, readings: list[dict[str, Any]], *, at: 
     return Delivery(Sender(organization.pk, organization.number, True), decoded)
 
 
-def post(organization: Organization, *readings: dict[str, Any], at: datetime = NOON + timedelta(days=1)) -> Outcome:
+def store(organization: Organization, *readings: dict[str, Any], at: datetime = NOON + timedelta(days=1)) -> Outcome:
     return pipeline.store([delivery(organization, list(readings), at=at)], at=at)[0]
+
+
+def post(organization: Organization, *readings: dict[str, Any], at: datetime = NOON + timedelta(days=1)) -> Outcome:
+    """Store them, and let the worker that is rung for come by."""
+    outcome = store(organization, *readings, at=at)
+    with as_system():
+        lifecycle.tell_due(at=at, most=100)
+    return outcome
 
 
 def counts(outcome: Outcome) -> tuple[int, int, list[tuple[int, str]]]:
@@ -163,9 +172,9 @@ class TestStoring:
         for minute in (-3, -2, -1):  # what is looked up once is remembered
             post(sensor.organization, reading(minute, 3))
         with sent("Bind", "Query") as small:
-            post(sensor.organization, *(reading(minute / 10, 3) for minute in range(10)))
+            store(sensor.organization, *(reading(minute / 10, 3) for minute in range(10)))
         with sent("Bind", "Query") as large:
-            post(sensor.organization, *(reading(10 + minute / 10, 3) for minute in range(2000)))
+            store(sensor.organization, *(reading(10 + minute / 10, 3) for minute in range(2000)))
         assert len(large) == len(small)
         assert len(large) < 16
 
@@ -344,7 +353,7 @@ class TestJudging:
 
 def test_open_screens_are_told_after_the_commit(watched: Sensor, django_capture_on_commit_callbacks: Any) -> None:
     with events.collecting() as afterwards, django_capture_on_commit_callbacks(execute=True):
-        post(watched.organization, *warm(until=30))
+        store(watched.organization, *warm(until=30))
     told = afterwards.events[watched.organization.pk]
     assert [event["type"] for event in told] == ["alert", "readings"]
     alert = told[0]["alert"]
@@ -357,4 +366,66 @@ def test_open_screens_are_told_after_the_commit(watched: Sensor, django_capture_
         "temperature": 8.0,
         "humidity": None,
     }
-    assert len(afterwards.actions) == 1  # the bell of one message
+    assert len(afterwards.actions) == 1  # the bell of the worker that finds people and words
+
+
+def test_a_writer_that_knows_too_many_probes_forgets_them_with_their_units_and_judges_on() -> None:
+    organization = OrganizationFactory()
+    units = [UnitFactory(organization=organization) for _ in range(3)]
+    probes = [SensorFactory(unit=unit, serial=f"S{number}") for number, unit in enumerate(units)]
+    RuleFactory(organization=organization, threshold=5, delay_s=0)
+    memory = pipeline.Memory(most=2)
+
+    def say(minute: float, temperature: float) -> None:
+        at = NOON + timedelta(minutes=minute)
+        several = [reading(minute, temperature, sensor=probe.serial) for probe in probes]
+        with as_system():
+            pipeline._store([delivery(organization, several, at=at)], memory=memory, at=at, opening=[], trusting=False)
+
+    say(0, 9.0)
+    assert all(memory.register.knows(probe.pk) for probe in probes)
+
+    memory.make_room()
+    assert not any(memory.register.knows(probe.pk) for probe in probes)
+    for unit in units:
+        with pytest.raises(KeyError):
+            memory.rulebook.place(unit.pk)
+
+    say(1, 3.0)
+    with as_system():
+        assert list(Alert.objects.values_list("status", flat=True)) == ["resolved"] * 3
+
+
+class TestTellingSoon:
+    """Readings don't wait for words: whom to tell is a worker's, who is rung for and would come by anyway."""
+
+    def test_nobody_is_promised_anything_in_the_transaction_that_stores(self, watched: Sensor) -> None:
+        store(watched.organization, *warm(until=30), at=NOON + timedelta(minutes=31))
+        with as_system():
+            alert = Alert.objects.get()
+            assert not Notification.objects.exists()
+            assert alert.tell_at == alert.created_at
+            assert lifecycle.tell_due(at=NOON + timedelta(minutes=31), most=10) == 1
+            assert [row.event for row in Notification.objects.all()] == ["alert.opened"]
+            assert lifecycle.tell_due(at=NOON + timedelta(minutes=32), most=10) == 0
+
+    def test_what_came_and_went_before_the_worker_did_is_told_in_its_order(self, watched: Sensor) -> None:
+        store(watched.organization, *warm(until=30), at=NOON + timedelta(minutes=31))
+        store(watched.organization, *warm(start=35, until=90, value=3.0), at=NOON + timedelta(minutes=91))
+        with as_system():
+            assert Alert.objects.get().status == "resolved"
+            lifecycle.tell_due(at=NOON + timedelta(minutes=92), most=10)
+            rows = Notification.objects.order_by("created_at", "pk")
+            assert [row.event for row in rows] == ["alert.opened", "alert.resolved"]
+            assert Alert.objects.get().tell_at is None
+
+    def test_whoever_takes_charge_before_the_worker_came_by_is_not_the_only_one_who_knows(
+        self, watched: Sensor
+    ) -> None:
+        store(watched.organization, *warm(until=30), at=NOON + timedelta(minutes=31))
+        person = MembershipFactory(organization=watched.organization).user
+        with as_system():
+            at = NOON + timedelta(minutes=32)
+            alert = Alert.objects.get()
+            lifecycle.acknowledge(alert=alert, by=person, at=at, channel=Channel.WEB)
+            assert [row.event for row in Notification.objects.all()] == ["alert.opened"]

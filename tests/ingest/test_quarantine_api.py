@@ -13,6 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from alerts import lifecycle
 from alerts.models import Alert
 from ingest import native, pipeline
 from ingest.authentication import Sender
@@ -277,6 +278,7 @@ class TestResubmitting:
         with as_system():
             alert = Alert.objects.get()
             assert (alert.unit_id, alert.value, alert.rule_name) == (sensor.unit_id, 99.0, "Everywhere")
+            lifecycle.tell_due(at=timezone.now(), most=10)
             assert Notification.objects.filter(about=f"alert:{alert.pk}", to=boss.user.email).exists()
 
     def test_a_member_of_one_site_can_not_reach_a_sensor_elsewhere(self, sensor: Sensor) -> None:

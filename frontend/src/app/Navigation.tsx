@@ -19,6 +19,7 @@ import {
   IconRefused,
   IconRules,
   IconSettings,
+  IconStore,
 } from '@/shared/ui/icons'
 import classes from './Navigation.module.css'
 import { initial } from './OrganizationMenu'
@@ -30,6 +31,7 @@ interface Entry {
     | '/o/$org/alerts'
     | '/o/$org/rules'
     | '/o/$org/mutes'
+    | '/o/$org/sites'
     | '/o/$org/members'
     | '/o/$org/keys'
     | '/o/$org/quarantine'
@@ -53,6 +55,7 @@ const DAILY: Entry[] = [
 const SELDOM: Entry[] = [
   { to: '/o/$org/rules', words: 'Rules', icon: IconRules, needs: 'rules.view' },
   { to: '/o/$org/mutes', words: 'Mutes', icon: IconBellOff, needs: 'mutes.view' },
+  { to: '/o/$org/sites', words: 'Sites', icon: IconStore, needs: 'places.view' },
   { to: '/o/$org/members', words: 'Members', icon: IconPeople, needs: 'members.view' },
   { to: '/o/$org/keys', words: 'API keys', icon: IconKey, needs: 'keys.view' },
   { to: '/o/$org/quarantine', words: 'Refused', icon: IconRefused, needs: 'quarantine.view' },
@@ -183,7 +186,7 @@ function Item({ entry: { to, words, icon: Icon }, current, desk, open = 0, word 
         {words}
         {open > 0 && (
           <span className="visually-hidden">
-            , {open} {word}
+            , {open > 99 ? 'more than 99' : open} {word}
           </span>
         )}
       </Link>

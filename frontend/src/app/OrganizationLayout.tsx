@@ -6,7 +6,6 @@ import { AlertToasts } from '@/features/alerts/AlertToasts'
 import { meQuery } from '@/features/session/queries'
 import type { Membership } from '@/shared/api/types'
 import { type Member, MemberContext } from '@/shared/member'
-import { useOwnScale } from '@/shared/preferences'
 import { LiveProvider } from './LiveProvider'
 import { MovedOrganization } from './MovedOrganization'
 import { Starting } from './pages/Fallbacks'
@@ -24,7 +23,6 @@ export function OrganizationLayout() {
   const { org } = route.useParams()
   const me = useQuery(meQuery).data
   useBackToSignIn(me === null)
-  useOwnScale(me)
   const membership = me?.memberships.find((each) => each.org.slug === org)
   const member = useMemo<Member | undefined>(() => membership && memberOf(membership), [membership])
   if (!me) return <Starting />

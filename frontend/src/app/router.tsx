@@ -38,6 +38,7 @@ import { NewRuleRoute, RuleRoute, RulesRoute } from './pages/RulesRoutes'
 import { SettingsRoute } from './pages/SettingsRoute'
 import { SignInRoute } from './pages/SignInRoute'
 import { SignUpRoute } from './pages/SignUpRoute'
+import { SiteRoute, SitesRoute } from './pages/SitesRoutes'
 import { UnitRoute } from './pages/UnitRoute'
 import { VerifyEmailRoute } from './pages/VerifyEmailRoute'
 
@@ -177,6 +178,9 @@ const rule = createRoute({ getParentRoute: () => organization, path: '/rules/$ru
 
 const mutes = createRoute({ getParentRoute: () => organization, path: '/mutes', component: MutesRoute })
 
+const sites = createRoute({ getParentRoute: () => organization, path: '/sites', component: SitesRoute })
+const site = createRoute({ getParentRoute: () => organization, path: '/sites/$site', component: SiteRoute })
+
 // The own account belongs to no organization; inside one it keeps that one's frame around it.
 const account = createRoute({ getParentRoute: () => organization, path: '/account', component: AccountRoute })
 const accountSection = createRoute({
@@ -257,6 +261,8 @@ const tree = root.addChildren([
       newRule,
       rule,
       mutes,
+      sites,
+      site,
       account,
       accountSection,
       settings,

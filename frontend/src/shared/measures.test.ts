@@ -50,5 +50,6 @@ it("puts the backend's sentences into the reader's scale", () => {
   expect(plain(sentenceIn('Above 5.0 °C for 30 min; it rose by 10 °C an hour from −18.0 °C.', 'F'))).toBe(
     'Above 41.0 °F for 30 min; it rose by 18.0 °F an hour from -0.4 °F.',
   )
-  expect(sentenceIn('Above 5.0 °C.', 'C')).toBe('Above 5.0 °C.')
+  // (No line ends between a number and its unit.)
+  expect(sentenceIn('Above -5.0 °C.', 'C')).toBe('Above \u22125.0\u202f°C.')
 })

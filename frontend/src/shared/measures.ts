@@ -2,7 +2,7 @@
 
 import type { Condition, Metric } from './api/types'
 import type { Scale } from './preferences'
-import { fromScale, inScale, percent, temperature, temperatureDifference } from './units'
+import { fromScale, inScale, NARROW_SPACE, percent, temperature, temperatureDifference } from './units'
 
 /** What is measured, and in which manner it is judged: a rise is a difference, whatever was measured. */
 export interface Measured {
@@ -72,7 +72,11 @@ const SAID =
 
 /** A sentence of the backend, which speaks °C, with its temperatures in the reader's scale. */
 export function sentenceIn(sentence: string, scale: Scale): string {
-  if (scale === 'C') return sentence.replace(SAID, (said: string) => said.replace('-', '\u2212'))
+  if (scale === 'C')
+    return sentence.replace(
+      SAID,
+      (_, number: string, after = '') => `${number.replace('-', '\u2212')}${NARROW_SPACE}°C${after}`,
+    )
   return sentence.replace(SAID, (_, number: string, difference: string | undefined) => {
     const celsius = Number(number.replace('\u2212', '-'))
     return difference ? `${temperatureDifference(celsius, scale)}${difference}` : temperature(celsius, scale)

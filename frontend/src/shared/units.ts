@@ -7,7 +7,7 @@ import type { Scale } from './preferences'
 export const LOCALE = navigator.languages?.find((language) => language.startsWith('en')) ?? 'en-GB'
 
 const MINUS = '\u2212'
-const NARROW_SPACE = '\u202f'
+export const NARROW_SPACE = '\u202f'
 
 function signed(value: number, digits: number): string {
   const rounded = Number(value.toFixed(digits)) + 0 // + 0 turns -0 into 0

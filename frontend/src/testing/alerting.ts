@@ -163,7 +163,13 @@ function unitHandlers(backend: Backend) {
             override: backend.overrides.find((override) => override.rule === rule.id) ?? null,
           }),
         )
-      return HttpResponse.json({ legal: backend.legal, operating_band: null, rules, drift: backend.drift })
+      return HttpResponse.json({
+        legal: backend.legal,
+        operating_band: null,
+        kind_tau_s: 1800,
+        rules,
+        drift: backend.drift,
+      })
     }),
     http.get(`${ORG}/units/:id/why/`, ({ request }) => {
       note(backend, request)

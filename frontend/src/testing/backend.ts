@@ -25,6 +25,8 @@ export interface Backend extends OrganizationBackend, AccountBackend, Quarantine
   statistics: Statistics | null
   /** What an export answers. */
   file: (request: Request) => Response
+  /** What a change of a site or a unit is answered instead. */
+  refusing: ReturnType<typeof problem> | null
   /** Whether the live connection may be opened. */
   liveAllowed: boolean
   /** Everything that was asked, as "GET /path?query". */
@@ -60,6 +62,7 @@ export function startBackend(changes: Partial<Backend> = {}): Backend {
     readings: { resolution: 'raw', merged: 1, results: [] } as unknown as Readings,
     readingsOf: {},
     statistics: null,
+    refusing: null,
     file: () => new HttpResponse('recorded_at,temperature\r\n', { headers: { 'Content-Type': 'text/csv' } }),
     liveAllowed: true,
     asked: [],
@@ -100,6 +103,20 @@ function readHandlers(backend: Backend) {
     list('sites', () => backend.sites),
     list('areas', () => backend.areas),
     list('units', () => backend.units),
+    http.patch(`${ORG}/sites/:id/`, async ({ params, request }) => {
+      const body = (await request.json()) as Partial<Site>
+      backend.posted.site = body
+      if (backend.refusing) return backend.refusing
+      backend.sites = backend.sites.map((site) => (site.id === params.id ? { ...site, ...body } : site))
+      return HttpResponse.json(backend.sites.find(({ id }) => id === params.id))
+    }),
+    http.patch(`${ORG}/units/:id/`, async ({ params, request }) => {
+      const body = (await request.json()) as Partial<Unit>
+      backend.posted.unit = body
+      if (backend.refusing) return backend.refusing
+      backend.units = backend.units.map((unit) => (unit.id === params.id ? { ...unit, ...body } : unit))
+      return HttpResponse.json(backend.units.find(({ id }) => id === params.id))
+    }),
     list('sensors', () => backend.sensors, ['unit']),
     list('alerts', () => backend.alerts, ['status', 'severity', 'site', 'unit']),
     http.get(`${ORG}/alerts/:id/events/`, ({ request }) => page(request, backend.events, [])),

@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from tests.alerts.cases import SENSOR, Act, Arrival, Case, Expected, Reading, Rule, cases, clock
+from tests.alerts.cases.holes import HOLES
 
 PATH = Path(__file__).parents[3] / "docs" / "alert-cases.md"
 
@@ -27,7 +28,22 @@ def as_markdown() -> str:
     for theme, group in groupby(cases(), key=lambda case: case.theme):
         lines.append(f"## {theme}\n")
         lines += [words_of(case) for case in group]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_holes()])
+
+
+def _holes() -> list[str]:
+    """Where other systems stay silent, and by what it is held that this one doesn't."""
+    lines = [
+        "## What holds the holes shut\n",
+        "Ways to lose an alarm that were seen in systems people rely on. The cases are those above; tests lie in",
+        "`tests/`, and one asks whether all of them exist.\n",
+    ]
+    for hole in HOLES:
+        lines += [f"**{hole.hole}** ({hole.seen}). {hole.here}", ""]
+        lines += [f"- Case: {title}" for title in hole.cases]
+        lines += [f"- Test: `{test}`" for test in hole.tests]
+        lines.append("")
+    return lines
 
 
 def words_of(case: Case) -> str:

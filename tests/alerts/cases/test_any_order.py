@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from tests.alerts.cases import DAY, Arrival, Case, Expected, Reading, Rule, compare
+from tests.alerts.cases import DAY, Act, Arrival, Case, Expected, Reading, Rule, compare
 from tests.alerts.cases.house import House
 from tests.alerts.cases.model import run
 from tests.alerts.cases.page import words_of
@@ -61,6 +62,35 @@ def stories(draw: st.DrawFn) -> Case:
     )
 
 
+@st.composite
+def stories_with_people(draw: st.DrawFn) -> tuple[Case, Case]:
+    """The same readings and the same acts of people twice: each as it was measured, and in batches between the acts.
+
+    A batch is mixed up, and brings again what came before.
+    """
+    calm = draw(stories())
+    readings = calm.readings()
+    # At the server's clock between two readings, so that it is plain what people knew when they acted.
+    breaks = [place for place in range(1, len(readings)) if readings[place].at >= readings[place - 1].at + 1]
+    chosen = sorted(draw(st.sets(st.sampled_from(breaks), max_size=4))) if breaks else []
+    acts = tuple(
+        Act(readings[place - 1].at + 0.5, draw(st.sampled_from(["resolve", "resolve", "acknowledge"])), {})
+        for place in chosen
+    )
+    one_by_one = tuple(Arrival(reading.at, (reading,)) for reading in readings)
+    batches = []
+    for first, last in pairwise([0, *chosen, len(readings)]):
+        again = draw(st.lists(st.sampled_from(readings[:last]), max_size=3))
+        mixed = draw(st.permutations([*readings[first:last], *again]))
+        batches.append(Arrival(readings[last - 1].at + 0.25, tuple(mixed)))
+    return replace(calm, arrivals=one_by_one, acts=acts), replace(calm, arrivals=tuple(batches), acts=acts)
+
+
+def only_resolved(case: Case) -> Case:
+    """The pure core knows nothing of those who take charge: what happened doesn't depend on it."""
+    return replace(case, acts=tuple(act for act in case.acts if act.does == "resolve"))
+
+
 def standing(alerts: list[Expected]) -> list[Expected]:
     """What isn't contradicted; of two as warm either may be named."""
     return [replace(alert, found=None, sensor=None) for alert in alerts if alert.contradicted is None]
@@ -72,3 +102,18 @@ def test_whatever_arrives_however_the_house_says_what_the_pure_core_says(case: C
     true = standing(run(case))
     note(words_of(case))
     assert not compare(replace(case, alerts=tuple(true)), standing(House(case).run()))
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(stories_with_people())
+def test_however_readings_are_split_and_repeated_between_the_acts_of_people_the_same_happens(
+    told: tuple[Case, Case],
+) -> None:
+    one_by_one, in_batches = told
+    note(words_of(one_by_one))
+    note(words_of(in_batches))
+    true = tuple(replace(alert, found=None, sensor=None) for alert in run(only_resolved(one_by_one)))
+    assert all(alert.contradicted is None for alert in true)
+    for case in told:
+        alerts = [replace(alert, found=None, sensor=None) for alert in House(case).run()]
+        assert not compare(replace(case, alerts=true), alerts), "nothing was contradicted, and nothing is missing"

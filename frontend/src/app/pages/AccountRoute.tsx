@@ -8,7 +8,7 @@ import { OwnInvitations } from '@/features/organization/OwnInvitations'
 import { ROLES } from '@/features/organization/roles'
 import { meQuery, signOut } from '@/features/session/queries'
 import type { Me } from '@/shared/api/types'
-import { type Scale, setScale, useOwnScale, useScale } from '@/shared/preferences'
+import { type Scale, useScale } from '@/shared/preferences'
 import { Page } from '@/shared/ui/Page'
 import { Panel } from '@/shared/ui/Panel'
 import { Loading, Trouble } from '@/shared/ui/states'
@@ -27,7 +27,6 @@ export type Section = keyof typeof SECTIONS
 export function AccountRoute() {
   const { section = '', org } = useParams({ strict: false })
   const me = useQuery(meQuery).data
-  useOwnScale(me)
   if (!me) return null
   if (!Object.hasOwn(SECTIONS, section)) return <NotFound />
   return <Account me={me} section={section as Section} org={org} />
@@ -110,18 +109,24 @@ function Begin() {
   )
 }
 
+const unitOf = (scale: Scale): 'c' | 'f' => (scale === 'F' ? 'f' : 'c')
+
 function Preferences() {
   const client = useQueryClient()
   const navigate = useNavigate()
   const scale = useScale()
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const choosing = useMutation({
-    mutationFn: (wanted: Scale) => {
-      setScale(wanted) // at once; the account follows
-      return changeMe({ temperature_unit: wanted === 'F' ? 'f' : 'c' })
+    mutationFn: (wanted: Scale) => changeMe({ temperature_unit: unitOf(wanted) }),
+    // At once; what the server says goes before it, and a refusal brings back what was.
+    onMutate: async (wanted) => {
+      await client.cancelQueries(meQuery)
+      const before = client.getQueryData(meQuery.queryKey)
+      client.setQueryData(meQuery.queryKey, (me) => me && { ...me, temperature_unit: unitOf(wanted) })
+      return before
     },
-    onSuccess: (changed) => client.setQueryData(['me'], changed),
-    onError: (_, wanted) => setScale(wanted === 'F' ? 'C' : 'F'),
+    onSuccess: (changed) => client.setQueryData(meQuery.queryKey, changed),
+    onError: (_, __, before) => client.setQueryData(meQuery.queryKey, before),
   })
   const leaving = useMutation({
     mutationFn: () => signOut(client),

@@ -49,7 +49,7 @@ export function AlertActions({ alert, colleagues, mute }: Props) {
       {moves.map((move, place) => (
         <Button
           key={move}
-          variant={place === 0 ? 'filled' : 'default'}
+          variant={place === 0 && move !== 'reopen' ? 'filled' : 'default'}
           className={move === 'snooze' || move === 'assign' ? classes.small : classes.big}
           onClick={() => setAsked(move)}
         >

@@ -7,7 +7,7 @@ import { useScale } from '@/shared/preferences'
 import { SEVERITY } from '@/shared/ui/status'
 import { dismissToast, toast } from '@/shared/ui/toast'
 import classes from './AlertToasts.module.css'
-import { openAlertsQuery } from './queries'
+import { OPEN_PAGE, openAlertsQuery } from './queries'
 import { extent, headline, subject } from './words'
 
 const WARNING_SECONDS = 10
@@ -20,16 +20,15 @@ export function AlertToasts() {
   const { organization } = useMember()
   const scale = useScale()
   const open = useQuery(openAlertsQuery(organization)).data
-  const known = useRef<{ organization: string; ids: Set<string> } | null>(null)
+  const known = useRef<{ organization: string; list: Alert[] } | null>(null)
   useEffect(() => {
     if (!open) return
-    const ids = new Set(open.map((alert) => alert.id))
-    const before = known.current?.organization === organization ? known.current.ids : null
-    known.current = { organization, ids }
+    const before = known.current?.organization === organization ? known.current.list : null
+    known.current = { organization, list: open }
     if (!before) return // what was open already isn't news
-    for (const alert of open) {
+    for (const alert of missingFrom(before, open)) {
       // What is muted, or a part of something else that was told, isn't told here either.
-      if (before.has(alert.id) || alert.muted_by || alert.parent) continue
+      if (alert.muted_by || alert.parent) continue
       toast({
         id: alert.id,
         tone: SEVERITY[alert.severity].tone,
@@ -38,9 +37,16 @@ export function AlertToasts() {
         children: <Words alert={alert} words={[headline(alert), extent(alert, scale)].filter(Boolean).join(', ')} />,
       })
     }
-    for (const id of before) if (!ids.has(id)) dismissToast(id)
+    for (const { id } of missingFrom(open, before)) dismissToast(id)
   }, [open, organization, scale])
   return null
+}
+
+/** Those of `list` that `other` lacks. Where `other` is full, what is older than all of it is only beyond its end. */
+function missingFrom(other: Alert[], list: Alert[]): Alert[] {
+  const ids = new Set(other.map(({ id }) => id))
+  const since = other.length < OPEN_PAGE ? 0 : Math.min(...other.map(({ opened_at }) => Date.parse(opened_at)))
+  return list.filter(({ id, opened_at }) => !ids.has(id) && Date.parse(opened_at) >= since)
 }
 
 function Words({ alert, words }: { alert: Alert; words: string }) {

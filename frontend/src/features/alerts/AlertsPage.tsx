@@ -9,7 +9,7 @@ import { Empty, Loading, Trouble } from '@/shared/ui/states'
 import { ALERT_STATUS, SEVERITY } from '@/shared/ui/status'
 import { AlertList } from './AlertList'
 import classes from './AlertsPage.module.css'
-import { type AlertFilters, alertsQuery, openAlertsQuery } from './queries'
+import { type AlertFilters, alertsQuery, OPEN_PAGE, openAlertsQuery } from './queries'
 
 interface Props {
   filters: AlertFilters
@@ -72,6 +72,8 @@ export function AlertsPage({ filters, onFilters, sites }: Props) {
   )
 }
 
+const countOf = ({ length }: unknown[]): string => (length < OPEN_PAGE ? String(length) : `${OPEN_PAGE - 1}+`)
+
 interface SectionProps {
   status: AlertStatus
   filters: Omit<AlertFilters, 'status'>
@@ -84,7 +86,7 @@ function AlertsOf({ status, filters, hideEmpty }: SectionProps) {
   const open = useQuery(openAlertsQuery(organization)).data
   const shown = alerts.data?.pages.flatMap((page) => page.results) ?? []
   const filtered = Object.values(filters).some(Boolean)
-  const note = status === 'open' && !filtered && open && open.length > 0 ? String(open.length) : undefined
+  const note = status === 'open' && !filtered && open && open.length > 0 ? countOf(open) : undefined
   if (hideEmpty && !alerts.error && shown.length === 0) return null
   return (
     <Panel title={ALERT_STATUS[status]} note={note} flush>

@@ -1,3 +1,5 @@
+import { Button } from '@mantine/core'
+import { useState } from 'react'
 import type { AlertEvent } from '@/shared/api/types'
 import { sentenceIn } from '@/shared/measures'
 import { useScale } from '@/shared/preferences'
@@ -41,25 +43,46 @@ function who(event: AlertEvent): string {
 
 /** Every move of an alert, in order, with who, when, through which channel and why. */
 export function Timeline({ events, zone }: { events: AlertEvent[]; zone: string | undefined }) {
-  const scale = useScale()
+  const [isWhole, setWhole] = useState(false)
   const ordered = [...events].sort((a, b) => Date.parse(a.at) - Date.parse(b.at))
+  const folded = isWhole || ordered.length <= MOST ? 0 : ordered.length - FIRST - LAST
   return (
     <ol className={classes.timeline}>
-      {ordered.map((event) => (
-        <li key={event.id} className={classes.event} data-event={event.event}>
-          <div className={classes.line}>
-            <span className={classes.what}>
-              {WORDS[event.event] ?? event.event}
-              {who(event)}
-            </span>
-            <span className={classes.when}>
-              <time dateTime={event.at}>{moment(event.at, zone)}</time>
-              {event.channel && event.by && ` · ${CHANNELS[event.channel] ?? event.channel}`}
-            </span>
-          </div>
-          {event.note && <p className={classes.note}>{event.by ? event.note : sentenceIn(event.note, scale)}</p>}
-        </li>
+      {(folded > 0 ? ordered.slice(0, FIRST) : ordered).map((event) => (
+        <Event key={event.id} event={event} zone={zone} />
       ))}
+      {folded > 0 && (
+        <li className={classes.folded}>
+          <Button variant="subtle" size="compact-sm" onClick={() => setWhole(true)}>
+            Show {folded} between
+          </Button>
+        </li>
+      )}
+      {folded > 0 && ordered.slice(-LAST).map((event) => <Event key={event.id} event={event} zone={zone} />)}
     </ol>
+  )
+}
+
+/** Longer timelines are folded in the middle: how it began, and what was last, is what people look for. */
+const MOST = 14
+const FIRST = 2
+const LAST = 8
+
+function Event({ event, zone }: { event: AlertEvent; zone: string | undefined }) {
+  const scale = useScale()
+  return (
+    <li className={classes.event} data-event={event.event}>
+      <div className={classes.line}>
+        <span className={classes.what}>
+          {WORDS[event.event] ?? event.event}
+          {who(event)}
+        </span>
+        <span className={classes.when}>
+          <time dateTime={event.at}>{moment(event.at, zone)}</time>
+          {event.channel && event.by && ` · ${CHANNELS[event.channel] ?? event.channel}`}
+        </span>
+      </div>
+      {event.note && <p className={classes.note}>{event.by ? event.note : sentenceIn(event.note, scale)}</p>}
+    </li>
   )
 }

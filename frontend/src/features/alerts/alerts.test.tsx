@@ -241,6 +241,34 @@ describe('an alert', () => {
     expect(await screen.findByRole('link', { name: 'Harbour Street Kitchen: gateway silent' })).toBeVisible()
   })
 
+  it('has a long story folded in the middle, the newest at hand', async () => {
+    const backend = withAlerts({})
+    backend.events = Array.from({ length: 200 }, (_, place) =>
+      anEvent({ event: 'commented', by: 'me', note: `Remark ${place}`, at: ago(9000 - place) }),
+    )
+    const { user } = openFirst(backend)
+    const timeline = within(await section('Timeline'))
+    expect(await timeline.findByText('Remark 199')).toBeVisible()
+    expect(timeline.getByText('Remark 0')).toBeVisible()
+    expect(timeline.queryByText('Remark 100')).not.toBeInTheDocument()
+    await user.click(timeline.getByRole('button', { name: 'Show 190 between' }))
+    expect(timeline.getByText('Remark 100')).toBeVisible()
+  })
+
+  it('is one of 130 on pages, which are counted no further than 99', async () => {
+    const backend = withAlerts({})
+    const [unit] = backend.units
+    backend.alerts = Array.from({ length: 130 }, (_, place) =>
+      anAlert(unit ?? ({} as never), { unit_name: `Fridge ${place}`, opened_at: ago(place) }),
+    )
+    const { user } = openApp('/o/demo/alerts?status=open')
+    const open = within(await section('Open'))
+    expect(await open.findByText('99+')).toBeVisible()
+    expect(open.getAllByRole('listitem')).toHaveLength(25)
+    await user.click(open.getByRole('button', { name: 'Show older' }))
+    await waitFor(() => expect(open.getAllByRole('listitem')).toHaveLength(50))
+  })
+
   it("shows the server's reason when somebody else was faster", async () => {
     const backend = withAlerts({})
     const { user } = openFirst(backend)

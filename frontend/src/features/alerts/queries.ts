@@ -10,8 +10,8 @@ export interface AlertFilters {
   status?: AlertStatus
 }
 
-/** More than this is shown as "99+": nobody counts on. */
-const OPEN_PAGE = 100
+/** From this many on "99+" is shown: nobody counts on. */
+export const OPEN_PAGE = 100
 const PAGE = 25
 
 /** The newest open alerts: the badge, the title and the toasts. */

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Alert } from '@/shared/api/types'
 import { openApp } from '@/testing/app'
 import { type Backend, startBackend } from '@/testing/backend'
-import { anAlert } from '@/testing/make'
+import { ago, anAlert } from '@/testing/make'
 
 afterEach(() => vi.useRealTimers())
 
@@ -94,6 +94,31 @@ describe('a new alert', () => {
     await watching()
     await screen.findByRole('link', { name: 'Alerts, 1 open' })
     expect(toasts()).toHaveLength(0)
+  })
+})
+
+describe('more open alerts than are asked for', () => {
+  const many = (backend: Backend) => {
+    for (let older = 140; older > 0; older -= 1) newAlert(backend, { opened_at: ago(older * 60) })
+  }
+
+  it('are no news where one of the newest goes and an old one takes its place', async () => {
+    const backend = startBackend()
+    many(backend)
+    const { client } = await watching()
+    await screen.findByRole('link', { name: 'Alerts, more than 99 open' })
+    const [newest] = backend.alerts
+    if (!newest) throw new Error('there is no alert')
+    const over = { ...newest, status: 'resolved' as const }
+    backend.alerts = backend.alerts.slice(1)
+    const asked = () => backend.asked.filter((each) => each.includes('/alerts/?status=open')).length
+    const before = asked()
+    say(backend, over, 'resolved', 'e-1')
+    await act(() => client.invalidateQueries({ queryKey: ['alerts', 'demo', 'open'] }))
+    await waitFor(() => expect(asked()).toBeGreaterThan(before))
+    expect(toasts()).toHaveLength(0)
+    say(backend, newAlert(backend), 'opened', 'e-2')
+    await waitFor(() => expect(toasts()).toHaveLength(1))
   })
 })
 

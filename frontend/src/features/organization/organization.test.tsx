@@ -172,6 +172,7 @@ describe('the menu', () => {
     'Alerts',
     'Rules',
     'Mutes',
+    'Sites',
     'Members',
     'API keys',
     'Refused',
@@ -183,8 +184,8 @@ describe('the menu', () => {
   it.each<[Role, string[]]>([
     ['owner', words],
     ['admin', words],
-    ['manager', ['Dashboard', 'Alerts', 'Rules', 'Mutes', 'Members', 'Refused', 'Account']],
-    ['viewer', ['Dashboard', 'Alerts', 'Rules', 'Mutes', 'Members', 'Account']],
+    ['manager', ['Dashboard', 'Alerts', 'Rules', 'Mutes', 'Sites', 'Members', 'Refused', 'Account']],
+    ['viewer', ['Dashboard', 'Alerts', 'Rules', 'Mutes', 'Sites', 'Members', 'Account']],
   ])('offers a %s what they may', async (role, offered) => {
     startBackend({ me: aMe(role) })
     openApp()

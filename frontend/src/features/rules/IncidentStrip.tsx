@@ -23,7 +23,10 @@ const LABEL_WIDTH = 64
 /** What a rule would have opened above what did open, on one time axis; a unit's name shows its curve. */
 export function IncidentStrip({ rows, from, to, severity, measured, chosen, onChoose }: Props) {
   const { ref, width } = useElementSize()
-  const ticks = ticksOf(from, to, Math.max(2, width / LABEL_WIDTH), undefined, LOCALE)
+  const ticks = ticksOf(from, to, Math.max(2, width / LABEL_WIDTH), undefined, LOCALE).filter(
+    // (Half a label is none.)
+    ({ at }) => width === 0 || ((to - at) / (to - from)) * width >= LABEL_WIDTH * 0.75,
+  )
   const share = (at: number) => `${(100 * (at - from)) / (to - from)}%`
   return (
     <div className={classes.strip}>
@@ -95,6 +98,7 @@ function Lane({ row, severity, measured }: { row: Row; severity: Severity; measu
 }
 
 const barStyle = (start: number, end: number) => ({
-  left: `${100 * start}%`,
+  // What is a hair wide at the end of the axis still shows.
+  left: `min(${100 * start}%, 100% - 3px)`,
   width: `max(3px, ${100 * (end - start)}%)`,
 })

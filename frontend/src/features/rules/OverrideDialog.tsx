@@ -11,6 +11,7 @@ import { toast } from '@/shared/ui/toast'
 import { clockWords } from '@/shared/units'
 import { DAY, momentOfText, wallText } from '@/shared/zone'
 import { AmountField } from './AmountField'
+import { DurationField } from './DurationField'
 import { createOverride } from './queries'
 import classes from './Rules.module.css'
 import { legalWords, ruleWords } from './words'
@@ -103,14 +104,11 @@ export function OverrideDialog({ rule, unit, legal, onClose }: Props) {
             step={0.5}
           />
         )}
-        <AmountField
+        <DurationField
           label="For at least"
-          unit="min"
-          shown={Math.round((delay / 60) * 100) / 100}
-          onChange={(shown) => setDelay(Math.max(0, Math.round((shown ?? 0) * 60)))}
+          seconds={delay}
+          onSeconds={setDelay}
           error={(tried && !wrong.limit && wrong.nothing) || fieldError(saving.error, 'delay_s')}
-          min={0}
-          step={5}
         />
       </div>
       <Textarea

@@ -1,4 +1,5 @@
 import { NativeSelect, SegmentedControl, Select, Switch, TextInput } from '@mantine/core'
+import { Link } from '@tanstack/react-router'
 import { useId } from 'react'
 import type { Severity } from '@/shared/api/types'
 import {
@@ -15,6 +16,7 @@ import { useScale } from '@/shared/preferences'
 import { fieldError } from '@/shared/ui/Dialog'
 import { KIND_NAMES, kindName } from '@/shared/units'
 import { AmountField } from './AmountField'
+import { DurationField } from './DurationField'
 import { type Draft, type Wrong, watching, watchKey, watchOptions } from './draft'
 import classes from './Rules.module.css'
 import { type Places, SCOPE_KINDS, SCOPES, type ScopeKind } from './words'
@@ -31,11 +33,9 @@ interface Props {
   formKey: string
 }
 
-const minutes = (seconds: number): number => Math.round((seconds / 60) * 100) / 100
-const seconds = (shown: number | null): number => Math.max(0, Math.round((shown ?? 0) * 60))
-
 /** The fields of a rule, in the words of the contract and the reader's scale. */
 export function RuleForm({ draft, onDraft, places, wrong, error, formKey }: Props) {
+  const { organization } = useMember()
   const scale = useScale()
   const severityLabel = useId()
   const measured = { metric: draft.metric, condition: draft.condition }
@@ -77,18 +77,15 @@ export function RuleForm({ draft, onDraft, places, wrong, error, formKey }: Prop
             step={isDegrees(draft) ? 0.5 : 1}
           />
         )}
-        <AmountField
+        <DurationField
           key={`delay ${formKey} ${draft.condition}`}
           label="For at least"
-          unit="min"
-          shown={minutes(draft.delay_s)}
-          onChange={(shown) => onDraft({ delay_s: seconds(shown) })}
+          seconds={draft.delay_s}
+          onSeconds={(delay_s) => onDraft({ delay_s })}
           error={wrong.delay_s ?? fieldError(error, 'delay_s')}
-          min={0}
-          step={5}
         />
       </div>
-      <p className={classes.quiet}>0 min: at the first reading. Time without readings doesn't count.</p>
+      <p className={classes.quiet}>0: at the first reading. Time without readings doesn't count.</p>
       <div>
         <span id={severityLabel} className={classes.label}>
           Severity
@@ -124,19 +121,24 @@ export function RuleForm({ draft, onDraft, places, wrong, error, formKey }: Prop
               step={0.5}
             />
           )}
-          <AmountField
+          <DurationField
             key={`clear ${formKey}`}
             label="And stays there for"
-            unit="min"
-            shown={minutes(draft.clear_delay_s)}
-            onChange={(shown) => onDraft({ clear_delay_s: seconds(shown) })}
+            seconds={draft.clear_delay_s}
+            onSeconds={(clear_delay_s) => onDraft({ clear_delay_s })}
             error={fieldError(error, 'clear_delay_s')}
-            min={0}
-            step={5}
           />
           <NativeSelect
             label="It watches"
-            description="Opening hours are those of the site."
+            description={
+              <>
+                Opening hours are those of each{' '}
+                <Link to="/o/$org/sites" params={{ org: organization }} className={classes.crumb}>
+                  site
+                </Link>
+                ; a site without any counts as always open.
+              </>
+            }
             size="md"
             value={draft.schedule}
             onChange={(event) => onDraft({ schedule: event.currentTarget.value as Draft['schedule'] })}
@@ -172,7 +174,7 @@ function ScopeFields({ draft, onDraft, places, error }: ScopeProps) {
   )
   const options = optionsOf(draft.scopeKind, places)
   return (
-    <div className={classes.pair}>
+    <div className={`${classes.pair} ${classes.wide}`}>
       <NativeSelect
         label="Where"
         size="md"

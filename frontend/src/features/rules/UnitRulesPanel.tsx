@@ -17,6 +17,7 @@ import { SEVERITY } from '@/shared/ui/status'
 import { toast } from '@/shared/ui/toast'
 import { dayOf, duration, moment, temperature } from '@/shared/units'
 import { OverrideDialog } from './OverrideDialog'
+import { ProductPace } from './ProductPace'
 import { endOverride } from './queries'
 import { ReasonsDialog } from './Reasons'
 import classes from './UnitRules.module.css'
@@ -46,7 +47,8 @@ export function UnitRulesPanel({ unit }: { unit: Unit }) {
             ))}
           </ul>
           {others.length > 0 && <Others rules={others} />}
-          <Legal legal={data.legal} band={data.operating_band} />
+          <Legal legal={data.legal} band={data.operating_band} site={unit.site} />
+          <ProductPace unit={unit} usual={data.kind_tau_s} />
           <div className={classes.foot}>
             <Button variant="default" size="compact-sm" onClick={() => setAsking(true)}>
               Why is there (no) alert?
@@ -203,7 +205,14 @@ function Others({ rules }: { rules: UnitRule[] }) {
   )
 }
 
-function Legal({ legal, band }: { legal: LegalLimit[]; band: readonly number[] | null }) {
+interface LegalProps {
+  legal: LegalLimit[]
+  band: readonly number[] | null
+  site: string
+}
+
+function Legal({ legal, band, site }: LegalProps) {
+  const { organization } = useMember()
   const scale = useScale()
   if (legal.length === 0 && !band) return null
   return (
@@ -233,6 +242,11 @@ function Legal({ legal, band }: { legal: LegalLimit[]; band: readonly number[] |
           Best kept between {temperature(band[0], scale)} and {temperature(band[1], scale)}.
         </p>
       )}
+      <p className={classes.small}>
+        <Link to="/o/$org/sites/$site" params={{ org: organization, site }} className={classes.link}>
+          Whose law applies here
+        </Link>
+      </p>
     </section>
   )
 }

@@ -2,7 +2,8 @@
 
 import { queryOptions } from '@tanstack/react-query'
 import { answer, api } from '@/shared/api/client'
-import type { AlertRule, AlertRuleBody, RuleOverride, RulePreview, RuleReason } from '@/shared/api/types'
+import type { components } from '@/shared/api/schema'
+import type { AlertRule, AlertRuleBody, RuleOverride, RulePreview, RuleReason, Unit } from '@/shared/api/types'
 
 export const ruleQuery = (organization: string, id: string) =>
   queryOptions({
@@ -80,6 +81,16 @@ export interface OverrideBody {
 
 export const createOverride = (organization: string, body: OverrideBody): Promise<RuleOverride> =>
   answer(api.POST('/api/v1/orgs/{organization}/rule-overrides/', { ...at(organization), body }))
+
+/** What of a unit rules go by. */
+export const changeUnit = (organization: string, id: string, change: { product_tau_s: number | null }): Promise<Unit> =>
+  answer(
+    api.PATCH('/api/v1/orgs/{organization}/units/{id}/', {
+      ...one(organization, id),
+      // (The generated type wants whatever has a default; a PATCH leaves what isn't named as it is.)
+      body: change as components['schemas']['PatchedUnitRequest'],
+    }),
+  )
 
 export const endOverride = (organization: string, id: string): Promise<unknown> =>
   answer(api.DELETE('/api/v1/orgs/{organization}/rule-overrides/{id}/', one(organization, id)))

@@ -201,6 +201,32 @@ describe("a unit's rules", () => {
     expect(rules.getByText(/above 42.8.°F.* lies beyond/)).toBeVisible()
   })
 
+  it('go by how slowly the food follows the air: usual for its kind, or its own', async () => {
+    const { backend } = withRule()
+    const { user } = openUnit(backend)
+    const rules = await region('Rules here')
+    expect(await rules.findByText(/as is usual for: reach-in fridge/)).toHaveTextContent('30 min')
+    await user.click(rules.getByRole('button', { name: /^Change how slowly/ }))
+    const dialog = within(await screen.findByRole('dialog'))
+    expect(dialog.getByRole('button', { name: 'Save' })).toBeDisabled()
+    await user.click(dialog.getByRole('radio', { name: 'This unit’s own' }))
+    const time = dialog.getByRole('textbox', { name: 'Time' })
+    await user.clear(time)
+    await user.type(time, '2000')
+    await user.click(dialog.getByRole('button', { name: 'Save' }))
+    expect(await dialog.findByText('At most 1440 minutes, a day.')).toBeVisible()
+    await user.clear(time)
+    await user.type(time, '90')
+    await user.click(dialog.getByRole('button', { name: 'Save' }))
+    await waitFor(() => expect(backend.posted.unit).toEqual({ product_tau_s: 5400 }))
+    expect(await rules.findByText(/set for this unit/)).toHaveTextContent(/1.h 30.min/)
+    await user.click(rules.getByRole('button', { name: /^Change how slowly/ }))
+    const again = within(await screen.findByRole('dialog'))
+    await user.click(again.getByRole('radio', { name: /^Usual/ }))
+    await user.click(again.getByRole('button', { name: 'Save' }))
+    await waitFor(() => expect(backend.posted.unit).toEqual({ product_tau_s: null }))
+  })
+
   it('say why there was no alert at a moment', async () => {
     const { backend, id } = withRule()
     backend.reasons = [

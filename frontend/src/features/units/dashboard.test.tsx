@@ -3,7 +3,7 @@ import { HttpResponse, http } from 'msw'
 import { describe, expect, it } from 'vitest'
 import { openApp } from '@/testing/app'
 import { type Backend, startBackend } from '@/testing/backend'
-import { ago, anAlert, anArea, aSite, aUnit } from '@/testing/make'
+import { ago, aMe, anAlert, anArea, aSite, aUnit } from '@/testing/make'
 import { server } from '@/testing/server'
 
 const tile = async (name: string): Promise<HTMLElement> => {
@@ -125,14 +125,33 @@ describe('the dashboard', () => {
     expect(await screen.findByText(/every unit is within its limits/)).toBeVisible()
   })
 
-  it('shows °F everywhere once a person asks for it, and remembers', async () => {
+  it('shows °F everywhere once a person asks for it, and their account remembers', async () => {
     const backend = startBackend(twoSites())
     const { user } = openApp('/o/demo/account')
     await user.click(await screen.findByRole('radio', { name: '°F' }))
     await user.click(screen.getByRole('link', { name: 'Dashboard' }))
     expect(await tile('Counter fridge')).toHaveTextContent('43.2°F')
-    expect(localStorage.getItem('freshtrack.scale')).toBe('F')
     await waitFor(() => expect(backend.me?.temperature_unit).toBe('f'))
+  })
+
+  it('shows what the account says, whatever somebody else read on this device', async () => {
+    localStorage.setItem('freshtrack.scale', 'F')
+    const backend = startBackend(twoSites())
+    const { client } = openApp()
+    expect(await tile('Counter fridge')).toHaveTextContent('6.2°C')
+    // Chosen on another device, and asked again here.
+    backend.me = { ...aMe(), temperature_unit: 'f' }
+    await client.invalidateQueries({ queryKey: ['me'] })
+    await waitFor(async () => expect(await tile('Counter fridge')).toHaveTextContent('43.2°F'))
+  })
+
+  it('goes back to °C where the account refuses', async () => {
+    startBackend(twoSites())
+    server.use(http.patch('*/api/v1/me/', () => HttpResponse.json({ detail: 'Not now.' }, { status: 503 })))
+    const { user } = openApp('/o/demo/account')
+    await user.click(await screen.findByRole('radio', { name: '°F' }))
+    await waitFor(() => expect(screen.getByRole('radio', { name: '°C' })).toBeChecked())
+    expect(screen.getByRole('alert')).toBeVisible()
   })
 
   it('explains what a unit is to somebody who has none', async () => {

@@ -3849,6 +3849,8 @@ export interface components {
             legal: components["schemas"]["Limit"][];
             /** @description °C, where the unit should stand; null: unknown. */
             readonly operating_band: number[] | null;
+            /** @description How slowly the product follows the air in this kind of unit: its time constant in seconds. */
+            kind_tau_s: number;
             rules: components["schemas"]["StandingRule"][];
             /** @description Where it is away from its profile. */
             drift: string[];

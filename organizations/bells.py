@@ -1,0 +1,43 @@
+"""Bells: a task without content that wakes a worker for rows that are due. A sweep finds rows whose bell was lost."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from celery import current_app
+from celery.exceptions import OperationalError as BrokerError
+from django.core.cache import cache
+from kombu.exceptions import OperationalError as KombuError
+
+from organizations import events
+
+logger = logging.getLogger(__name__)
+
+# A bell within this time of the last one wakes nobody new: the worker that was woken finds all that is due.
+RUNG_FOR_S: Final = 1
+
+
+def ring_afterwards(task: str) -> None:
+    """Wake a worker for this task once the transaction has committed. Call inside one; often is as once."""
+    events.afterwards(lambda: ring(task))
+
+
+def ring(task: str) -> None:
+    """Wake a worker now, unless one was woken this second and hasn't begun. If the broker is away a sweep must do."""
+    if not cache.add(_key(task), 1, timeout=RUNG_FOR_S):
+        return
+    try:
+        current_app.send_task(task)
+    except (BrokerError, KombuError, OSError) as error:
+        cache.delete(_key(task))
+        logger.warning("the bell for %s was not heard: %s", task, error)
+
+
+def answered(task: str) -> None:
+    """A worker begins: whoever rings from now on may have something that it doesn't see."""
+    cache.delete(_key(task))
+
+
+def _key(task: str) -> str:
+    return f"bell:{task}"
