@@ -125,6 +125,7 @@ def test_overlapping_repeats_at_two_processes_are_counted_exactly_and_alert_once
     assert house.sql("SELECT count(*) FROM sensors_sensor") == [(len(probes),)]
     alerts = house.sql("SELECT u.name FROM alerts_alert a JOIN sensors_unit u ON u.id = a.unit_id ORDER BY u.name")
     assert alerts == [(f"WARM-{number}",) for number in range(WARM_UNITS)]
+    assert house.let_the_worker_tell() == WARM_UNITS
     assert house.sql("SELECT count(*) FROM notifications_notification") == [(WARM_UNITS,)]
     assert house.sql("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == [(0,)]
     nothing_stays_in_the_connections(house)
