@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
+from typing import Any, Final
 
 from celery import current_app
 from celery.exceptions import OperationalError as BrokerError
@@ -18,26 +18,30 @@ logger = logging.getLogger(__name__)
 RUNG_FOR_S: Final = 1
 
 
-def ring_afterwards(task: str) -> None:
+def ring_afterwards(task: str, *args: Any, queue: str | None = None) -> None:
     """Wake a worker for this task once the transaction has committed. Call inside one; often is as once."""
-    events.afterwards(lambda: ring(task))
+    events.afterwards(lambda: ring(task, *args, queue=queue))
 
 
-def ring(task: str) -> None:
-    """Wake a worker now, unless one was woken this second and hasn't begun. If the broker is away a sweep must do."""
-    if not cache.add(_key(task), 1, timeout=RUNG_FOR_S):
+def ring(task: str, *args: Any, queue: str | None = None, again: bool = False) -> None:
+    """Wake a worker now, unless one was woken this second and hasn't begun. If the broker is away a sweep must do.
+
+    `args` tell bells of one task apart. `again`: there is more than one worker can carry, so one more is woken.
+    """
+    key = _key(task, args)
+    if not again and not cache.add(key, 1, timeout=RUNG_FOR_S):
         return
     try:
-        current_app.send_task(task)
+        current_app.send_task(task, args=args, queue=queue)
     except (BrokerError, KombuError, OSError) as error:
-        cache.delete(_key(task))
-        logger.warning("the bell for %s was not heard: %s", task, error)
+        cache.delete(key)
+        logger.warning("the bell for %s was not heard: %s", key, error)
 
 
-def answered(task: str) -> None:
+def answered(task: str, *args: Any) -> None:
     """A worker begins: whoever rings from now on may have something that it doesn't see."""
-    cache.delete(_key(task))
+    cache.delete(_key(task, args))
 
 
-def _key(task: str) -> str:
-    return f"bell:{task}"
+def _key(task: str, args: tuple[Any, ...]) -> str:
+    return ":".join(["bell", task, *map(str, args)])

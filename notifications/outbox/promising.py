@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,19 +9,11 @@ from typing import Any, Final
 from uuid import UUID
 
 import css_inline
-from celery import current_app
-from celery.exceptions import OperationalError as BrokerError
-from django.core.cache import cache
-from kombu.exceptions import OperationalError as KombuError
 
 from notifications.models import ContactMethod, Notification, Severity, Urgency
-from organizations import events
-
-logger = logging.getLogger(__name__)
+from organizations import bells
 
 DRAIN: Final = "notifications.drain"
-# A bell within this time of the last one wakes nobody new: the worker that was woken finds all that is due.
-RUNG_FOR_S: Final = 1
 
 
 @dataclass(frozen=True)
@@ -103,27 +94,17 @@ def _row(message: Message, *, key: str, at: datetime) -> Notification:
 
 def ring_afterwards(urgency: int) -> None:
     """Wake a worker once the transaction has committed. Call inside one."""
-    events.afterwards(lambda: ring(urgency))
+    bells.ring_afterwards(DRAIN, urgency, queue=queue_of(urgency))
 
 
 def ring(urgency: int, *, again: bool = False) -> None:
-    """Wake a worker for what waits with this urgency. If the broker is away the sweep finds it.
-
-    Bells within a second are one, unless `again` says that there is more than one worker can carry.
-    """
-    key = f"outbox:rung:{urgency}"
-    if not again and not cache.add(key, 1, timeout=RUNG_FOR_S):
-        return
-    try:
-        current_app.send_task(DRAIN, args=[urgency], queue=queue_of(urgency))
-    except (BrokerError, KombuError, OSError) as error:
-        cache.delete(key)
-        logger.warning("the bell for %s messages was not heard: %s", Urgency(urgency).label.lower(), error)
+    """Wake a worker for what waits with this urgency; `again`: although one was woken (organizations/bells.py)."""
+    bells.ring(DRAIN, urgency, queue=queue_of(urgency), again=again)
 
 
 def answered(urgency: int) -> None:
-    """A worker woke up: whoever rings from now on may have something that it doesn't see."""
-    cache.delete(f"outbox:rung:{urgency}")
+    """A worker woke up."""
+    bells.answered(DRAIN, urgency)
 
 
 def queue_of(urgency: int) -> str:
