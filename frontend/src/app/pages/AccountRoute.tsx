@@ -20,7 +20,13 @@ import { NotFound } from './Fallbacks'
 // Seldom opened, and with what makes QR codes and passkeys in it.
 const Sections = lazy(() => import('./AccountSections'))
 
-const SECTIONS = { '': 'Profile', security: 'Security', sessions: 'Devices', tokens: 'Tokens' } as const
+const SECTIONS = {
+  '': 'Profile',
+  notifications: 'Notifications',
+  security: 'Security',
+  sessions: 'Devices',
+  tokens: 'Tokens',
+} as const
 export type Section = keyof typeof SECTIONS
 
 /** The own account, inside the frame of an organization. */

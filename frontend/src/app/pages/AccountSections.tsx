@@ -6,6 +6,7 @@ import { ProofProvider } from '@/features/account/Proof'
 import { SessionsPanel } from '@/features/account/SessionsPanel'
 import { TokensPanel } from '@/features/account/TokensPanel'
 import { TwoFactorPanel } from '@/features/account/TwoFactorPanel'
+import { Notifications } from '@/features/telling/Notifications'
 import type { Me } from '@/shared/api/types'
 import type { Section } from './AccountRoute'
 
@@ -19,6 +20,7 @@ export default function AccountSections({ me, section }: { me: Me; section: Sect
           <AddressPanel />
         </>
       )}
+      {section === 'notifications' && <Notifications me={me} />}
       {section === 'security' && (
         <>
           <PasswordPanel email={me.email} />

@@ -6,6 +6,7 @@ import { UnitAlerts } from '@/features/alerts/UnitAlerts'
 import { MuteButton } from '@/features/mutes/MuteButton'
 import { UnitMuted } from '@/features/mutes/MuteNotices'
 import { UnitRulesPanel } from '@/features/rules/UnitRulesPanel'
+import { ReachPanel } from '@/features/telling/ReachPanel'
 import { limitsOf, type Span } from '@/features/units/limits'
 import { unitsQuery } from '@/features/units/queries'
 import type { History } from '@/features/units/ReadingsPanel'
@@ -47,7 +48,12 @@ export function UnitRoute() {
       {...{ unit, history, limits, spans }}
       muted={<UnitMuted unit={unit} subjects={subjects} />}
       actions={<MuteButton targets={targets} site={unit.site} />}
-      rules={<UnitRulesPanel unit={unit} />}
+      rules={
+        <>
+          <UnitRulesPanel unit={unit} />
+          <ReachPanel unit={id} />
+        </>
+      }
       alerts={<UnitAlerts unit={id} />}
     />
   )

@@ -1,0 +1,65 @@
+import { Button } from '@mantine/core'
+import { useBlocker } from '@tanstack/react-router'
+import { Complaint } from '@/shared/ui/Complaint'
+import { Dialog, Words } from '@/shared/ui/Dialog'
+import { StatusMark } from '@/shared/ui/StatusBadge'
+import { clock } from '@/shared/units'
+import classes from './Telling.module.css'
+
+interface Props {
+  /** Something differs from what the server has. */
+  changed: boolean
+  pending: boolean
+  error: Error | null
+  /** When it was saved here last; null: not since the page was opened. */
+  savedAt: number | null
+  onSave: () => void
+  onUndo: () => void
+}
+
+/** Whether what is on the screen is what counts, and the way to make it so. Leaving with changes is asked about. */
+export function SaveBar({ changed, pending, error, savedAt, onSave, onUndo }: Props) {
+  const leaving = useBlocker({ shouldBlockFn: () => changed, enableBeforeUnload: () => changed, withResolver: true })
+  return (
+    <div className={classes.save} data-changed={changed || undefined}>
+      <Complaint error={error} />
+      <p role="status" className={classes.state}>
+        {pending && 'Saving…'}
+        {!pending && changed && (
+          <>
+            <StatusMark tone="warning" />
+            Not saved yet
+          </>
+        )}
+        {!pending && !changed && savedAt !== null && (
+          <>
+            <StatusMark tone="ok" />
+            {`Saved at ${clock(savedAt)}`}
+          </>
+        )}
+      </p>
+      <div className={classes.buttons}>
+        <Button onClick={onSave} loading={pending} disabled={!changed}>
+          Save
+        </Button>
+        {changed && (
+          <Button variant="default" onClick={onUndo} disabled={pending}>
+            Undo changes
+          </Button>
+        )}
+      </div>
+      <Dialog
+        title="Leave without saving?"
+        opened={leaving.status === 'blocked'}
+        onClose={() => leaving.reset?.()}
+        onSubmit={() => leaving.proceed?.()}
+        submit="Leave"
+        cancel="Stay"
+        danger
+        pending={false}
+      >
+        <Words>What you changed on this page isn't saved yet.</Words>
+      </Dialog>
+    </div>
+  )
+}
