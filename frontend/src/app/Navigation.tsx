@@ -12,6 +12,7 @@ import {
   IconDashboard,
   IconHistory,
   IconKey,
+  IconMail,
   IconMore,
   IconPeople,
   IconPerson,
@@ -84,6 +85,7 @@ export function Navigation({ memberships, open }: { memberships: readonly Member
   const [sheet, setSheet] = useState<string | null>(null)
   const seldom = SELDOM.filter(({ needs }) => !needs || may(member, needs))
   const onAccount = pathname.startsWith(`/o/${member.organization}/account`)
+  const onOwnTelling = pathname.startsWith(`/o/${member.organization}/account/notifications`)
   const refused = useQuery({ ...summaryQuery(member.organization), enabled: may(member, 'quarantine.view') }).data
   const waitingAt = ({ to }: Entry) =>
     to === '/o/$org/quarantine' ? { open: refused?.last_24_h ?? 0, word: 'new' } : {}
@@ -111,7 +113,10 @@ export function Navigation({ memberships, open }: { memberships: readonly Member
           <Item key={entry.to} entry={entry} current={isCurrent(entry)} {...waitingAt(entry)} desk />
         ))}
         <li className={classes.desk}>
-          <AccountLink current={onAccount} className={classes.link} />
+          <TellingLink current={onOwnTelling} className={classes.link} />
+        </li>
+        <li className={classes.desk}>
+          <AccountLink current={onAccount && !onOwnTelling} className={classes.link} />
         </li>
       </ul>
       <Drawer
@@ -129,7 +134,10 @@ export function Navigation({ memberships, open }: { memberships: readonly Member
             <Item key={entry.to} entry={entry} current={isCurrent(entry)} {...waitingAt(entry)} />
           ))}
           <li>
-            <AccountLink current={onAccount} className={classes.link} />
+            <TellingLink current={onOwnTelling} className={classes.link} />
+          </li>
+          <li>
+            <AccountLink current={onAccount && !onOwnTelling} className={classes.link} />
           </li>
         </ul>
         <Organizations memberships={memberships} />
@@ -149,6 +157,22 @@ function AccountLink({ current, className }: { current: boolean; className: stri
     >
       <IconPerson size={22} />
       Account
+    </Link>
+  )
+}
+
+/** Where, how and when the person is told. */
+function TellingLink({ current, className }: { current: boolean; className: string | undefined }) {
+  const { organization } = useMember()
+  return (
+    <Link
+      to="/o/$org/account/$section"
+      params={{ org: organization, section: 'notifications' }}
+      className={className}
+      aria-current={current ? 'page' : undefined}
+    >
+      <IconMail size={22} />
+      Notifications
     </Link>
   )
 }
