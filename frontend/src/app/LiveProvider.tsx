@@ -1,6 +1,8 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { onAlertMessage } from '@/features/alerts/live'
+import { onDeliveryMessage } from '@/features/deliveries/live'
+import { onInboxMessage } from '@/features/inbox/live'
 import { onMuteMessage } from '@/features/mutes/live'
 import { onOrganizationMessage } from '@/features/organization/live'
 import { onRuleMessage } from '@/features/rules/live'
@@ -8,7 +10,15 @@ import { meQuery } from '@/features/session/queries'
 import { onUnitMessage } from '@/features/units/live'
 import { LiveConnection, type LiveHandler, type LiveStatus, LiveStatusContext } from '@/shared/live'
 
-const HANDLERS: LiveHandler[] = [onUnitMessage, onAlertMessage, onRuleMessage, onMuteMessage, onOrganizationMessage]
+const HANDLERS: LiveHandler[] = [
+  onUnitMessage,
+  onAlertMessage,
+  onRuleMessage,
+  onMuteMessage,
+  onInboxMessage,
+  onDeliveryMessage,
+  onOrganizationMessage,
+]
 const POLL_EVERY = 10_000
 
 /** The one live connection of an organization: it feeds the query cache, and polls where it can't connect. */
@@ -37,7 +47,7 @@ export function LiveProvider({ organization, children }: { organization: string;
     if (!isAway) return
     const timer = setInterval(async () => {
       // What changes by itself; names and rules can wait for the connection.
-      const shown = ['units', 'alerts', 'sensors', 'readings']
+      const shown = ['units', 'alerts', 'sensors', 'readings', 'inbox']
       const isLive = ({ queryKey }: { queryKey: readonly unknown[] }) =>
         shown.includes(String(queryKey[0])) && queryKey[1] === organization && queryKey[3] !== 'past'
       await client.refetchQueries({ type: 'active', predicate: isLive })

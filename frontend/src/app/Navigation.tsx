@@ -19,6 +19,7 @@ import {
   IconPlus,
   IconRefused,
   IconRules,
+  IconSend,
   IconSettings,
   IconStore,
 } from '@/shared/ui/icons'
@@ -36,6 +37,7 @@ interface Entry {
     | '/o/$org/members'
     | '/o/$org/keys'
     | '/o/$org/quarantine'
+    | '/o/$org/deliveries'
     | '/o/$org/audit'
     | '/o/$org/settings'
   words: string
@@ -60,6 +62,7 @@ const SELDOM: Entry[] = [
   { to: '/o/$org/members', words: 'Members', icon: IconPeople, needs: 'members.view' },
   { to: '/o/$org/keys', words: 'API keys', icon: IconKey, needs: 'keys.view' },
   { to: '/o/$org/quarantine', words: 'Refused', icon: IconRefused, needs: 'quarantine.view' },
+  { to: '/o/$org/deliveries', words: 'Deliveries', icon: IconSend, needs: 'notifications.resend' },
   { to: '/o/$org/audit', words: 'Audit trail', icon: IconHistory, needs: 'audit.view' },
   { to: '/o/$org/settings', words: 'Settings', icon: IconSettings, needs: 'organization.change' },
 ]

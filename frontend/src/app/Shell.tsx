@@ -6,6 +6,7 @@ import { useMember } from '@/shared/member'
 import { Logo } from '@/shared/ui/Logo'
 import { useTitleBadge } from '@/shared/ui/useTitle'
 import { ConnectionIndicator } from './ConnectionIndicator'
+import { InboxBell } from './InboxBell'
 import { Navigation } from './Navigation'
 import { OrganizationMenu } from './OrganizationMenu'
 import { RestrictedHint } from './RestrictedHint'
@@ -31,8 +32,11 @@ export function Shell({ memberships, children }: Props) {
           <Logo />
           FreshTrack
         </Link>
-        <div className={classes.connection}>
-          <ConnectionIndicator />
+        <div className={classes.corner}>
+          <div className={classes.connection}>
+            <ConnectionIndicator />
+          </div>
+          <InboxBell />
         </div>
       </header>
       <nav className={classes.nav} aria-label="Main">

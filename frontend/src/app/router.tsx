@@ -10,6 +10,9 @@ import {
   redirect,
 } from '@tanstack/react-router'
 import type { AlertFilters } from '@/features/alerts/queries'
+import type { DeliveryFilters } from '@/features/deliveries/queries'
+import { CHANNELS, STATUSES } from '@/features/deliveries/words'
+import type { InboxFilters } from '@/features/inbox/queries'
 import { ACTIONS, type AuditFilters } from '@/features/organization/audit'
 import type { KeyFilters } from '@/features/organization/KeysPage'
 import { CODES, STATES } from '@/features/quarantine/codes'
@@ -25,7 +28,9 @@ import { AlertRoute } from './pages/AlertRoute'
 import { AlertsRoute } from './pages/AlertsRoute'
 import { AuditRoute } from './pages/AuditRoute'
 import { DashboardRoute } from './pages/DashboardRoute'
+import { DeliveriesRoute } from './pages/DeliveriesRoute'
 import { Broken, NotFound, Starting } from './pages/Fallbacks'
+import { InboxRoute } from './pages/InboxRoute'
 import { InvitationRoute } from './pages/InvitationRoute'
 import { KeysRoute } from './pages/KeysRoute'
 import { LandingRoute } from './pages/LandingRoute'
@@ -239,6 +244,23 @@ const quarantine = createRoute({
   component: QuarantineRoute,
 })
 
+const inbox = createRoute({
+  getParentRoute: () => organization,
+  path: '/inbox',
+  validateSearch: (search): InboxFilters => ({ unread: search.unread === true || undefined }),
+  component: InboxRoute,
+})
+
+const deliveries = createRoute({
+  getParentRoute: () => organization,
+  path: '/deliveries',
+  validateSearch: (search): DeliveryFilters => ({
+    status: known(search.status, STATUSES),
+    channel: known(search.channel, CHANNELS),
+  }),
+  component: DeliveriesRoute,
+})
+
 const tree = root.addChildren([
   signIn,
   signUp,
@@ -269,6 +291,8 @@ const tree = root.addChildren([
       members,
       keys,
       quarantine,
+      inbox,
+      deliveries,
       audit,
     ]),
   ]),

@@ -2,7 +2,7 @@
 
 import type { QueryClient, QueryKey } from '@tanstack/react-query'
 import { createContext, useContext } from 'react'
-import type { Alert, UnitStatus } from './api/types'
+import type { Alert, InboxItem, UnitStatus } from './api/types'
 
 export interface UnitNow {
   unit: string
@@ -31,6 +31,7 @@ export type LiveMessage =
   | { type: 'readings'; cursor: string; batch: LiveReading[] }
   | { type: 'alert'; cursor: string; event_id: string; event: AlertMove; alert: Alert }
   | { type: 'device'; cursor?: string }
+  | { type: 'inbox'; item: InboxItem | null; unread: number }
   | { type: 'change'; cursor: string; entity: string; id: string; action: string }
   | { type: 'reply'; id: string; ok: boolean; error?: string | null }
   | { type: 'error'; code: string; detail: string }

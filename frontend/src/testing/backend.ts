@@ -7,11 +7,17 @@ import { type AccountBackend, accountHandlers, noAccounts } from './accounts'
 import { type AlertingBackend, alertingHandlers, noAlerting } from './alerting'
 import { HERE, ORG, page, problem } from './answers'
 import { aMe, anArea, aSite, aUnit } from './make'
+import { type MessagesBackend, messagesHandlers, noMessages } from './messages'
 import { noOrganizations, type OrganizationBackend, organizationHandlers } from './organization'
 import { noQuarantine, type QuarantineBackend, quarantineHandlers } from './quarantine'
 import { server } from './server'
 
-export interface Backend extends OrganizationBackend, AccountBackend, QuarantineBackend, AlertingBackend {
+export interface Backend
+  extends OrganizationBackend,
+    AccountBackend,
+    QuarantineBackend,
+    AlertingBackend,
+    MessagesBackend {
   me: Me | null
   sites: Site[]
   areas: Area[]
@@ -59,6 +65,7 @@ export function startBackend(changes: Partial<Backend> = {}): Backend {
     ...noAccounts(),
     ...noQuarantine(),
     ...noAlerting(),
+    ...noMessages(),
     readings: { resolution: 'raw', merged: 1, results: [] } as unknown as Readings,
     readingsOf: {},
     statistics: null,
@@ -85,6 +92,7 @@ export function startBackend(changes: Partial<Backend> = {}): Backend {
     ...alertingHandlers(backend),
     ...organizationHandlers(backend),
     ...quarantineHandlers(backend),
+    ...messagesHandlers(backend),
     live(backend, open),
   )
   return backend

@@ -15,6 +15,7 @@ import {
   draftOf,
   FIRST_QUIET,
   firstAway,
+  type Mistakes,
   mistakesIn,
   SEVERITIES,
   sameWishes,
@@ -61,7 +62,7 @@ function Form({ wishes, memberships }: { wishes: Wishes; memberships: readonly M
     setTried(true)
     if (!mistakes.quiet && !mistakes.away) saving.mutate(draft)
   }
-  const shown = tried ? mistakes : {}
+  const shown: Mistakes = tried ? mistakes : {}
   return (
     <div className={classes.form}>
       {wishes.warnings.map((warning) => (

@@ -51,3 +51,13 @@ export type Readings = Schemas['Series']
 export type Statistics = Schemas['Statistics']
 export type RefusedReading = Schemas['QuarantinedReading']
 export type QuarantineSummary = Schemas['QuarantineSummary']
+/** What happened, for the signed-in person to read. */
+export type InboxItem = Schemas['InboxItem']
+/** A message to one address: what was promised, and what became of it. */
+export type Delivery = Schemas['Notification']
+export type DeliveryStatus = Schemas['NotificationStatusEnum']
+export type DeliveryAttempt = Schemas['Attempt']
+export type Channel = Schemas['ContactKindEnum']
+export type ChannelHealth = Schemas['ChannelHealth']
+/** What became of asking for several messages once more. */
+export type Resent = Schemas['Resent']
