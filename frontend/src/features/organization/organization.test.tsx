@@ -178,14 +178,15 @@ describe('the menu', () => {
     'Refused',
     'Audit trail',
     'Settings',
+    'Notifications',
     'Account',
   ]
 
   it.each<[Role, string[]]>([
     ['owner', words],
     ['admin', words],
-    ['manager', ['Dashboard', 'Alerts', 'Rules', 'Mutes', 'Sites', 'Members', 'Refused', 'Account']],
-    ['viewer', ['Dashboard', 'Alerts', 'Rules', 'Mutes', 'Sites', 'Members', 'Account']],
+    ['manager', ['Dashboard', 'Alerts', 'Rules', 'Mutes', 'Sites', 'Members', 'Refused', 'Notifications', 'Account']],
+    ['viewer', ['Dashboard', 'Alerts', 'Rules', 'Mutes', 'Sites', 'Members', 'Notifications', 'Account']],
   ])('offers a %s what they may', async (role, offered) => {
     startBackend({ me: aMe(role) })
     openApp()
