@@ -176,6 +176,7 @@ describe('the menu', () => {
     'Members',
     'API keys',
     'Refused',
+    'Deliveries',
     'Audit trail',
     'Settings',
     'Notifications',
@@ -185,7 +186,10 @@ describe('the menu', () => {
   it.each<[Role, string[]]>([
     ['owner', words],
     ['admin', words],
-    ['manager', ['Dashboard', 'Alerts', 'Rules', 'Mutes', 'Sites', 'Members', 'Refused', 'Notifications', 'Account']],
+    [
+      'manager',
+      ['Dashboard', 'Alerts', 'Rules', 'Mutes', 'Sites', 'Members', 'Refused', 'Deliveries', 'Notifications', 'Account'],
+    ],
     ['viewer', ['Dashboard', 'Alerts', 'Rules', 'Mutes', 'Sites', 'Members', 'Notifications', 'Account']],
   ])('offers a %s what they may', async (role, offered) => {
     startBackend({ me: aMe(role) })
