@@ -28,7 +28,8 @@ type Asking = { what: 'add' } | { what: 'code' | 'remove'; contact: ContactMetho
 /** The addresses and numbers at which the person is told, and the proof that they are the person's own. */
 export function ContactsPanel() {
   const contacts = useQuery(contactsQuery)
-  const kinds = useQuery(wishesQuery).data?.available ?? []
+  // Told with the wishes. Until then nothing is offered, and nothing said to be missing.
+  const kinds = useQuery(wishesQuery).data?.available
   const [asking, setAsking] = useState<Asking | null>(null)
   const close = () => setAsking(null)
   return (
@@ -36,6 +37,7 @@ export function ContactsPanel() {
       title="Where you are told"
       flush
       actions={
+        kinds &&
         kinds.length > 0 && (
           <Button variant="default" leftSection={<IconPlus size={18} />} onClick={() => setAsking({ what: 'add' })}>
             Add
@@ -56,14 +58,14 @@ export function ContactsPanel() {
             <Row
               key={contact.id}
               contact={contact}
-              possible={kinds.includes(contact.kind)}
+              possible={!kinds || kinds.includes(contact.kind)}
               onCode={(sent) => setAsking({ what: 'code', contact: sent })}
               onRemove={() => setAsking({ what: 'remove', contact })}
             />
           ))}
         </ul>
       )}
-      {asking?.what === 'add' && (
+      {asking?.what === 'add' && kinds && (
         <AddDialog kinds={kinds} onClose={close} onAdded={(contact) => setAsking({ what: 'code', contact })} />
       )}
       {asking?.what === 'code' && <CodeDialog contact={asking.contact} onClose={close} />}

@@ -56,7 +56,7 @@ function Form({ digests, memberships }: { digests: Digests; memberships: readonl
     <div className={classes.form}>
       <p className={classes.words}>
         Temperatures, alerts and what needs doing at your sites, summed up by e-mail.
-        {clock && ` Times by the ${clock}, your time zone.`}
+        {clock && ` In your time zone: ${clock}.`}
       </p>
       <ul className={classes.digests}>
         {memberships.map(({ org, permissions }) => (

@@ -194,7 +194,7 @@ function Quiet({ draft, zone, onChange, error }: TimesProps) {
           />
         </div>
       )}
-      {quiet && clock && <p className={classes.about}>{`By the ${clock}, your time zone.`}</p>}
+      {quiet && clock && <p className={classes.about}>{`In your time zone: ${clock}.`}</p>}
       <Mistake words={error} />
     </fieldset>
   )
@@ -230,7 +230,7 @@ function Away({ draft, zone, onChange, error }: TimesProps) {
           />
         </div>
       )}
-      {away && clock && <p className={classes.about}>{`By the ${clock}, your time zone.`}</p>}
+      {away && clock && <p className={classes.about}>{`In your time zone: ${clock}.`}</p>}
       <Mistake words={error} />
     </fieldset>
   )
