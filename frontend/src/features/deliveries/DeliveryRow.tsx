@@ -12,7 +12,7 @@ import { StatusBadge, StatusMark } from '@/shared/ui/StatusBadge'
 import { Loading, Trouble } from '@/shared/ui/states'
 import { SEVERITY } from '@/shared/ui/status'
 import { toast } from '@/shared/ui/toast'
-import { clock, moment } from '@/shared/units'
+import { clock, dayOf } from '@/shared/units'
 import classes from './Deliveries.module.css'
 import { attemptsQuery, deliveriesKey, resend } from './queries'
 import {
@@ -96,7 +96,7 @@ function Details({ delivery }: { delivery: Delivery }) {
   )
 }
 
-const whole = (at: string): string => `${moment(at)} (${clock(at)})`
+const whole = (at: string): string => `${dayOf(at)}, ${clock(at)}`
 
 /** What it is about, and the way there. */
 function About({ delivery }: { delivery: Delivery }) {

@@ -7,7 +7,7 @@ import { StatusBadge } from '@/shared/ui/StatusBadge'
 import { Empty, Loading, Trouble } from '@/shared/ui/states'
 import classes from './Health.module.css'
 import { healthQuery } from './queries'
-import { CHANNELS, countWords, healthOf, shareWords, triesOf } from './words'
+import { CHANNELS, countWords, healthOf, shareWords } from './words'
 
 /** How the ways to reach people have been: what the organization's own messages met. */
 export function HealthPanel() {
@@ -67,6 +67,12 @@ function Channel({ channel }: { channel: ChannelHealth }) {
 const errorWords = ({ code, detail }: { code: string; detail: string }): string =>
   [code && `code ${code}`, detail].filter(Boolean).join(': ')
 
+const PARTS = [
+  { name: 'sent', tone: 'ok' },
+  { name: 'failed', tone: 'warning' },
+  { name: 'refused', tone: 'critical' },
+] as const
+
 /** The bar repeats what the words say: taken, failed, refused. */
 function Rate({ words, counts }: { words: string; counts: ChannelHealth['hour'] }) {
   return (
@@ -76,12 +82,9 @@ function Rate({ words, counts }: { words: string; counts: ChannelHealth['hour'] 
         <strong>{shareWords(counts)}</strong>
       </p>
       <div className={classes.bar} aria-hidden="true">
-        {triesOf(counts) > 0 && (
-          <>
-            <span data-tone="ok" style={{ flexGrow: counts.sent }} />
-            <span data-tone="warning" style={{ flexGrow: counts.failed }} />
-            <span data-tone="critical" style={{ flexGrow: counts.refused }} />
-          </>
+        {PARTS.map(
+          ({ name, tone }) =>
+            counts[name] > 0 && <span key={name} data-tone={tone} style={{ flexGrow: counts[name] }} />,
         )}
       </div>
       <p className={classes.counts}>{countWords(counts)}</p>

@@ -94,7 +94,7 @@ export function resentWords({ resent, left, more }: Resent): { tone: Tone; title
 
 type Counts = ChannelHealth['hour']
 
-export const triesOf = ({ sent, failed, refused }: Counts): number => sent + failed + refused
+const triesOf = ({ sent, failed, refused }: Counts): number => sent + failed + refused
 
 /** "97 of 100 tries taken, 2 failed, 1 refused" */
 export function countWords(counts: Counts): string {
