@@ -25,7 +25,8 @@ def files() -> tuple[PurePosixPath, ...]:
     folders = [ROOT]
     while folders:
         for path in sorted(folders.pop().iterdir()):
-            if path.name in MADE or path == ROOT / "deploy" / "secrets":
+            # In a second working tree of the same checkout .git is a file.
+            if path.name in MADE or path in (ROOT / "deploy" / "secrets", ROOT / ".git"):
                 continue
             if path.is_dir():
                 # Hidden folders belong to tools: .git, .venv, .freshtrack, caches.

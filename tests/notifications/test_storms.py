@@ -15,6 +15,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from alerts import lifecycle
 from ingest import native
 from ingest.authentication import Sender
 from ingest.pipeline import Delivery, store
@@ -94,6 +95,8 @@ class TestThroughTheHouse:
         heard = [{"sensor": f"S{unit.name}", "recorded_at": now.isoformat(), "temperature": 9.0} for unit in units]
         sender = Sender(organization.pk, organization.number, True)
         store([Delivery(sender, native.decode(json.dumps({"readings": heard}).encode(), at=now))], at=now)
+        with as_system():
+            assert lifecycle.tell_due(at=now, most=100) == 30, "the worker that was rung for"
 
         single = messages(event="alert.opened", summary=None)
         summary = summary_to(boss)
