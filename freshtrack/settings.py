@@ -252,23 +252,14 @@ TIMETABLE = {
     "forget old answers": {"task": "organizations.forget_answers", "schedule": timedelta(hours=1)},
     "forget old failures": {"task": "organizations.forget_failures", "schedule": timedelta(hours=1)},
     # Each queue's workers show that they are there; beat shows itself.
-    "heartbeat of urgent": {
-        "task": "organizations.heartbeat",
-        "schedule": timedelta(seconds=10),
-        "args": ["urgent"],
-        "queue": "urgent",
-    },
-    "heartbeat of default": {
-        "task": "organizations.heartbeat",
-        "schedule": timedelta(seconds=10),
-        "args": ["default"],
-        "queue": "default",
-    },
-    "heartbeat of bulk": {
-        "task": "organizations.heartbeat",
-        "schedule": timedelta(seconds=10),
-        "args": ["bulk"],
-        "queue": "bulk",
+    **{
+        f"heartbeat of {queue}": {
+            "task": "organizations.heartbeat",
+            "schedule": timedelta(seconds=10),
+            "args": [queue],
+            "queue": queue,
+        }
+        for queue in QUEUES
     },
 }
 
