@@ -5,7 +5,7 @@ import type { InboxItem } from '@/shared/api/types'
 import { useMember } from '@/shared/member'
 import { Age } from '@/shared/ui/Age'
 import { Refusal } from '@/shared/ui/Dialog'
-import { IconBell, IconCheck } from '@/shared/ui/icons'
+import { IconCheck, IconInbox } from '@/shared/ui/icons'
 import { Page } from '@/shared/ui/Page'
 import { Panel } from '@/shared/ui/Panel'
 import { StatusBadge } from '@/shared/ui/StatusBadge'
@@ -38,10 +38,11 @@ export function InboxPage({ filters, onFilters, organizations }: Props) {
   return (
     <Page
       title="Inbox"
-      below="What you were told of, in all your organizations. It is kept here also when an e-mail didn’t reach you."
+      below="Everything you were told, in all your organizations, also where an e-mail didn’t arrive."
       actions={<ReadAll shown={shown ?? []} />}
     >
       <Switch
+        size="md"
         label="Show unread only"
         checked={filters.unread === true}
         onChange={(event) => onFilters({ unread: event.currentTarget.checked || undefined })}
@@ -72,7 +73,7 @@ export function InboxPage({ filters, onFilters, organizations }: Props) {
 function Nothing({ unread }: { unread: boolean }) {
   if (unread) return <Empty icon={<IconCheck />} title="You have read everything" />
   return (
-    <Empty icon={<IconBell />} title="Nothing here yet">
+    <Empty icon={<IconInbox />} title="Nothing here yet">
       Alerts and notices that concern you appear here as they happen.
     </Empty>
   )
@@ -112,6 +113,9 @@ function ReadAll({ shown }: { shown: InboxItem[] }) {
   )
 }
 
+/** Most messages are one sentence, which is their subject too. */
+const saysMore = ({ subject, text }: InboxItem): boolean => text !== '' && text.replace(/\.$/, '') !== subject
+
 /** Only into the app: what comes with a message must not lead elsewhere. */
 const isInside = (path: string): boolean => /^\/(?![/\\])/.test(path)
 
@@ -147,7 +151,7 @@ function Row({ item, place }: { item: InboxItem; place: string | null }) {
         ) : (
           <span className={classes.subject}>{item.subject}</span>
         )}
-        {item.text && <p className={classes.text}>{item.text}</p>}
+        {saysMore(item) && <p className={classes.text}>{item.text}</p>}
         <p className={classes.facts}>
           <StatusBadge tone={tone} quiet>
             {word}
@@ -166,7 +170,7 @@ function Row({ item, place }: { item: InboxItem; place: string | null }) {
           aria-label={`Mark as read: ${item.subject}`}
           onClick={() => reading.mutate()}
         >
-          Mark read
+          Mark as read
         </Button>
       )}
     </li>

@@ -54,6 +54,14 @@ describe('the inbox', () => {
     expect(await bell('Inbox')).toBeVisible()
   })
 
+  it('says what happened once, where the message is one sentence', async () => {
+    const subject = 'CRITICAL: Freezer is above -18 °C'
+    startBackend({ inbox: [anItem({ subject, text: `${subject}.` }), anItem({ subject: 'Door is open' })] })
+    openApp('/o/demo/inbox')
+    expect(within(await row(subject)).queryByText(`${subject}.`)).not.toBeInTheDocument()
+    expect(within(await row('Door is open')).getByText(/^It is 9\.4 °C/)).toBeVisible()
+  })
+
   it('never leads out of the app', async () => {
     startBackend({ inbox: [anItem({ path: '//elsewhere.example' }), anItem({ subject: 'No path', path: '' })] })
     openApp('/o/demo/inbox')

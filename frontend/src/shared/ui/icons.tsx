@@ -96,6 +96,7 @@ export const IconChevronDown = icon('M6 9l6 6 6-6')
 export const IconCopy = icon('M9 9h11v11H9z', 'M5 15H4V4h11v1')
 export const IconDownload = icon('M12 4v11', 'M7.5 11l4.5 4.5 4.5-4.5', 'M5 20h14')
 export const IconSend = icon('M20 4L3.5 10.5l6.5 3 3 6.5z', 'M10 13.5L20 4')
+export const IconInbox = icon('M6.5 5h11l3 8v6h-17v-6z', 'M3.5 13H9a3 3 0 0 0 6 0h5.5')
 export const IconMail = icon('M4 6h16v12H4z', 'M4 7l8 6 8-6')
 export const IconDots = icon(
   'M12 5a.6.6 0 1 1 0 1.2A.6.6 0 0 1 12 5z',
