@@ -10,6 +10,7 @@ import { StatusBadge } from '@/shared/ui/StatusBadge'
 import { Empty, Loading, Trouble } from '@/shared/ui/states'
 import { toast } from '@/shared/ui/toast'
 import { dayOf } from '@/shared/units'
+import { ProfileLink } from './OwnZone'
 import {
   addContact,
   type Channel,
@@ -103,8 +104,12 @@ function Row({ contact, possible, onCode, onRemove }: RowProps) {
         </p>
         <p className={classes.about}>
           {CHANNELS[kind].word}
-          {isSignIn && '. You sign in with it; to change it, go to your profile'}.
-          {!possible && ' Nothing is sent this way here at present.'}
+          {isSignIn && (
+            <>
+              . You sign in with it; to change it, go to <ProfileLink />
+            </>
+          )}
+          .{!possible && ' Nothing is sent this way here at present.'}
         </p>
         {contact.disabled_at && <SwitchedOff because={contact.disabled_because} since={contact.disabled_at} />}
         {!works && !contact.disabled_at && (

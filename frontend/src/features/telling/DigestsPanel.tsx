@@ -4,9 +4,10 @@ import { useId, useState } from 'react'
 import type { Membership } from '@/shared/api/types'
 import { Panel } from '@/shared/ui/Panel'
 import { Loading, Trouble } from '@/shared/ui/states'
-import { clockWords, moment } from '@/shared/units'
+import { moment } from '@/shared/units'
 import { chosen, digestsOf, type HowOften, howOften, isOn, nextOf, sameDigests, withTimes } from './drafts'
 import { LetterDialog } from './LetterDialog'
+import { OwnZone } from './OwnZone'
 import { type DigestBody, type Digests, digestsQuery, type Period, saveDigests } from './queries'
 import { SaveBar } from './SaveBar'
 import classes from './Telling.module.css'
@@ -42,7 +43,6 @@ function Form({ digests, memberships }: { digests: Digests; memberships: readonl
   const draft = edited ?? saved
   const changed = !sameDigests(draft, saved)
   const zone = digests.time_zone
-  const clock = clockWords(zone, Date.now())
   const timeless = draft.some((each) => each.at === '')
   const saving = useMutation({
     mutationFn: (sent: DigestBody[]) => saveDigests(sent),
@@ -54,10 +54,7 @@ function Form({ digests, memberships }: { digests: Digests; memberships: readonl
   })
   return (
     <div className={classes.form}>
-      <p className={classes.words}>
-        Temperatures, alerts and what needs doing at your sites, summed up by e-mail.
-        {clock && ` In your time zone: ${clock}.`}
-      </p>
+      <p className={classes.words}>Temperatures, alerts and what needs doing at your sites, summed up by e-mail.</p>
       <ul className={classes.digests}>
         {memberships.map(({ org, permissions }) => (
           <One
@@ -75,6 +72,7 @@ function Form({ digests, memberships }: { digests: Digests; memberships: readonl
           />
         ))}
       </ul>
+      {draft.some(isOn) && <OwnZone zone={zone} />}
       <SaveBar
         changed={changed}
         pending={saving.isPending}
@@ -127,10 +125,20 @@ function One({ org, draft, next, zone, onChange, onSee }: OneProps) {
         onChange={(value) => onChange(chosen(draft, org.slug, value as HowOften))}
         data={often === 'both' ? [...OFTEN, { value: 'both', label: 'Both' }] : OFTEN}
       />
+      {onSee && (
+        <Button
+          variant="default"
+          aria-label={`Preview of ${org.name}`}
+          onClick={() => onSee(often === 'weekly' ? 'weekly' : 'daily')}
+        >
+          Preview
+        </Button>
+      )}
       {on.map(({ period, at, weekday }) => (
         <div key={period} className={classes.pair}>
           {period === 'weekly' && (
             <NativeSelect
+              size="md"
               label="Weekly on"
               aria-label={`${org.name}: weekly on`}
               value={String(weekday)}
@@ -150,15 +158,6 @@ function One({ org, draft, next, zone, onChange, onSee }: OneProps) {
           />
         </div>
       ))}
-      {onSee && (
-        <Button
-          variant="default"
-          aria-label={`Preview of ${org.name}`}
-          onClick={() => onSee(often === 'weekly' ? 'weekly' : 'daily')}
-        >
-          Preview
-        </Button>
-      )}
     </li>
   )
 }

@@ -8,7 +8,6 @@ import { Panel } from '@/shared/ui/Panel'
 import { StatusBadge } from '@/shared/ui/StatusBadge'
 import { Loading, Trouble } from '@/shared/ui/states'
 import { SEVERITY } from '@/shared/ui/status'
-import { clockWords } from '@/shared/units'
 import {
   bodyOf,
   channelsOf,
@@ -22,6 +21,7 @@ import {
   ticked,
   type WishDraft,
 } from './drafts'
+import { OwnZone } from './OwnZone'
 import { type Channel, saveWishes, type Wishes, wishesQuery } from './queries'
 import { SaveBar } from './SaveBar'
 import classes from './Telling.module.css'
@@ -168,11 +168,11 @@ interface TimesProps {
 
 function Quiet({ draft, zone, onChange, error }: TimesProps) {
   const { quiet } = draft
-  const clock = clockWords(zone, Date.now())
   return (
     <fieldset className={classes.times}>
       <legend className="visually-hidden">Quiet hours</legend>
       <Switch
+        size="md"
         label="Quiet hours"
         description="What isn't critical waits until they are over, then comes in one message."
         checked={quiet !== null}
@@ -194,7 +194,7 @@ function Quiet({ draft, zone, onChange, error }: TimesProps) {
           />
         </div>
       )}
-      {quiet && clock && <p className={classes.about}>{`In your time zone: ${clock}.`}</p>}
+      {quiet && <OwnZone zone={zone} />}
       <Mistake words={error} />
     </fieldset>
   )
@@ -202,11 +202,11 @@ function Quiet({ draft, zone, onChange, error }: TimesProps) {
 
 function Away({ draft, zone, onChange, error }: TimesProps) {
   const { away } = draft
-  const clock = clockWords(zone, Date.now())
   return (
     <fieldset className={classes.times}>
       <legend className="visually-hidden">Away</legend>
       <Switch
+        size="md"
         label="Away"
         description="You are told in the app only, unless nobody else would hear of something critical."
         checked={away !== null}
@@ -215,7 +215,7 @@ function Away({ draft, zone, onChange, error }: TimesProps) {
         }
       />
       {away && (
-        <div className={classes.pair}>
+        <div className={classes.pair} data-wide>
           <TextInput
             type="datetime-local"
             label="Away from"
@@ -230,7 +230,7 @@ function Away({ draft, zone, onChange, error }: TimesProps) {
           />
         </div>
       )}
-      {away && clock && <p className={classes.about}>{`In your time zone: ${clock}.`}</p>}
+      {away && <OwnZone zone={zone} />}
       <Mistake words={error} />
     </fieldset>
   )
