@@ -7,7 +7,7 @@ import { Notice } from '@/shared/ui/Notice'
 import { Panel } from '@/shared/ui/Panel'
 import { StatusBadge } from '@/shared/ui/StatusBadge'
 import { Loading, Trouble } from '@/shared/ui/states'
-import { SEVERITY } from '@/shared/ui/status'
+import { SEVERITY, type Tone } from '@/shared/ui/status'
 import { moment } from '@/shared/units'
 import { SEVERITIES } from './drafts'
 import { type Reached, reachQuery } from './queries'
@@ -68,20 +68,21 @@ function Reach({ organization, unit }: { organization: string; unit: string }) {
   )
 }
 
-function Person({ person: { name, told, channels, reasons } }: { person: Reached }) {
+function Person({ person }: { person: Reached }) {
+  const { name, channels, reasons } = person
+  const outcome = outcomeOf(person)
   return (
     <li className={classes.row}>
       <div className={classes.facts}>
         <p className={classes.name}>
           {name}
-          <StatusBadge tone={told ? 'ok' : 'no-data'} quiet>
-            {told ? 'Told' : 'In the app only'}
+          <StatusBadge tone={outcome.tone} quiet>
+            {outcome.word}
           </StatusBadge>
         </p>
         {channels.map(({ kind, to, at, why }) => (
           <p key={`${kind} ${to}`} className={classes.about}>
-            {`${CHANNELS[kind].word} to ${to}, ${when(at)}`}
-            {why && `: ${why}`}
+            {`${CHANNELS[kind].word} to ${to}, ${when(at)}. ${why}`}
           </p>
         ))}
         {reasons.map((reason) => (
@@ -94,7 +95,15 @@ function Person({ person: { name, told, channels, reasons } }: { person: Reached
   )
 }
 
+/** Whoever is woken by nothing for hours isn't told yet. */
+function outcomeOf({ told, channels }: Reached): { tone: Tone; word: string } {
+  if (!told) return { tone: 'no-data', word: 'In the app only' }
+  return channels.some(({ at }) => isNow(at)) ? { tone: 'ok', word: 'Told' } : { tone: 'warning', word: 'Told later' }
+}
+
+const isNow = (at: string): boolean => Date.parse(at) - Date.now() < 60_000
+
 /** "at once", or when quiet hours let it. */
 function when(at: string): string {
-  return Date.parse(at) - Date.now() < 60_000 ? 'at once' : `on ${moment(at)}`
+  return isNow(at) ? 'at once' : `on ${moment(at)}`
 }

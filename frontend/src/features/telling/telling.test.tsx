@@ -146,6 +146,26 @@ describe('how the person is told', () => {
     await user.click(asking.getByRole('button', { name: 'Stay' }))
     expect(address()).toBe(PAGE)
   })
+
+  it('asks once, also where two forms hold changes, and leads on', async () => {
+    startBackend()
+    startTelling()
+    const { user, address } = openApp('/o/demo/account/notifications')
+    await user.click(await (await how()).findByRole('checkbox', { name: 'Harbour Foods, Info: E-mail' }))
+    await user.click(await (await digests()).findByRole('radio', { name: 'Daily' }))
+    await user.click((await where()).getByRole('link', { name: 'your profile' }))
+    const asking = within(await screen.findByRole('dialog', { name: 'Leave without saving?' }))
+    await user.click(asking.getByRole('button', { name: 'Leave' }))
+    await waitFor(() => expect(address()).toBe('/o/demo/account'))
+  })
+
+  it('leads from the time zone to where it is changed, outside of organizations too', async () => {
+    startBackend()
+    startTelling()
+    const { user, address } = openApp(PAGE)
+    await user.click(await (await where()).findByRole('link', { name: 'your profile' }))
+    await waitFor(() => expect(address()).toBe('/account'))
+  })
 })
 
 describe('digests', () => {
@@ -195,11 +215,13 @@ describe('who would be told', () => {
 
   it('is asked for by a manager: who, how, and why not', async () => {
     const backend = startBackend()
-    const channel = { kind: 'email' as const, to: 's…@example.com', at: ago(0), why: 'chosen for critical' }
+    const channel = { kind: 'email' as const, to: 's…@example.com', at: ago(0), why: 'Chosen.' }
+    const later = { ...channel, to: 'n…@example.com', at: ago(-7200), why: 'Quiet hours until 06:00.' }
     const telling = startTelling({
       reach: {
         results: [
           { user: '1', name: 'Sam Rivera', told: true, channels: [channel], reasons: [] },
+          { user: '3', name: 'Noor Haddad', told: true, channels: [later], reasons: [] },
           { user: '2', name: 'Alex Kim', told: false, channels: [], reasons: ['Away until 1 December.'] },
         ],
         warnings: ['Only one person would be told.'],
@@ -209,8 +231,10 @@ describe('who would be told', () => {
     const panel = await region('Who would be told')
     expect(telling.asked).toEqual([])
     await user.click(panel.getByRole('button', { name: 'Show' }))
-    expect(await panel.findByText('E-mail to s…@example.com, at once: chosen for critical')).toBeVisible()
+    expect(await panel.findByText('E-mail to s…@example.com, at once. Chosen.')).toBeVisible()
     expect(panel.getByText('Away until 1 December.')).toBeVisible()
+    const states = panel.getAllByRole('listitem').map((row) => row.querySelector('[data-tone]')?.textContent)
+    expect(states).toEqual(['Told', 'Told later', 'In the app only'])
     expect(panel.getByText('Only one person would be told.')).toBeVisible()
     await user.click(panel.getByRole('radio', { name: 'Info' }))
     await waitFor(() => expect(telling.asked.at(-1)).toMatch(/severity=info/))
