@@ -82,7 +82,6 @@ function Details({ delivery }: { delivery: Delivery }) {
       {mayBeSentAgain(delivery) && may(member, 'notifications.resend') && <ResendButton delivery={delivery} />}
       <DataList
         facts={[
-          { term: 'To', value: toWords(delivery) },
           { term: 'About', value: <About delivery={delivery} /> },
           { term: 'Promised', value: whole(delivery.created_at) },
           waits && !summary && { term: 'Next try', value: whole(delivery.next_attempt_at) },
@@ -135,7 +134,7 @@ function Attempts({ of }: { of: string }) {
   const { organization } = useMember()
   const attempts = useQuery(attemptsQuery(organization, of))
   return (
-    <section aria-label="Tries">
+    <div>
       <h3 className={classes.heading}>Tries</h3>
       {attempts.isPending && <Loading rows={2} />}
       {attempts.error && !attempts.data && <Trouble error={attempts.error} retry={() => void attempts.refetch()} />}
@@ -147,7 +146,7 @@ function Attempts({ of }: { of: string }) {
           ))}
         </ol>
       )}
-    </section>
+    </div>
   )
 }
 
