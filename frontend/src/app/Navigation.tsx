@@ -155,6 +155,8 @@ function AccountLink({ current, className }: { current: boolean; className: stri
     <Link
       to="/o/$org/account"
       params={{ org: organization }}
+      // How one is told has an entry of its own.
+      activeOptions={{ exact: true }}
       className={className}
       aria-current={current ? 'page' : undefined}
     >
