@@ -48,7 +48,7 @@ window.Path2D = class {
 } as unknown as typeof Path2D
 
 // A cold start of a lazily loaded page takes more than the default second on a busy machine.
-configure({ asyncUtilTimeout: 8_000 })
+configure({ asyncUtilTimeout: 15_000 })
 
 beforeAll(() => server.listen({ onUnhandledRequest: 'error' }))
 
