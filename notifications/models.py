@@ -218,8 +218,14 @@ class OutboxEntry(models.Model):
     notification = models.OneToOneField(
         Notification, primary_key=True, on_delete=models.CASCADE, related_name="entry", db_constraint=True
     )
+    # The notification's, copied: that one's constraint holds for both, and each check would cost a lock.
     organization = models.ForeignKey(
-        "organizations.Organization", null=True, on_delete=models.CASCADE, related_name="+", db_index=False
+        "organizations.Organization",
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     urgency = models.PositiveSmallIntegerField(choices=Urgency.choices)
     due_at = models.DateTimeField(help_text="When it is to be sent; while leased, when the lease ends.")
@@ -243,8 +249,14 @@ class Outcome(models.TextChoices):
 class Attempt(models.Model):
     """One try to hand a message over, and what the provider said. Only ever added."""
 
+    # The notification's, copied: that one's constraint holds for both, and each check would cost a lock.
     organization = models.ForeignKey(
-        "organizations.Organization", null=True, on_delete=models.CASCADE, related_name="+", db_index=False
+        "organizations.Organization",
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     site_id = models.UUIDField(null=True)
     notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="tries")
@@ -274,7 +286,7 @@ class ProviderEvent(models.Model):
     event_id = models.CharField(max_length=200)
     kind = models.CharField(max_length=32, help_text="For example bounced, complained, delivered.")
     recipient = models.CharField(max_length=320, blank=True)
-    notification = models.ForeignKey(Notification, null=True, on_delete=models.SET_NULL, related_name="+")
+    notification = models.ForeignKey(Notification, null=True, on_delete=models.CASCADE, related_name="+")
     detail = models.CharField(max_length=2000, blank=True)
     at = models.DateTimeField(default=now)
 
