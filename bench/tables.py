@@ -286,7 +286,8 @@ def _outbox(results: Results) -> str:
         [title, str(repeats[0][name]["count"]), *(_cell([r[name] for r in repeats], _of(q), 1) for q in ("p50", "p99"))]
         for name, title in {
             "urgent": "commit -> the channel is called",
-            "beside_bulk": f"the same while {results['sizes']['bulk_jobs']} bulk messages and jobs wait",
+            "beside_bulk": f"the same while {results['sizes']['bulk_jobs']} bulk messages and jobs wait"
+            f" ({min(repeat['beside_bulk']['still_waiting'] for repeat in repeats)} still did afterwards)",
         }.items()
     ]
     ideal = slow["promised"] * 0.05 / 8
