@@ -30,16 +30,21 @@ END $$;
 CREATE TRIGGER enter_outbox AFTER INSERT ON notifications_notification
   REFERENCING NEW TABLE AS promised FOR EACH STATEMENT EXECUTE FUNCTION notifications_enter_outbox();
 
--- What waits already; what was being sent when its sender was stopped may have arrived.
-UPDATE notifications_notification SET status = 'failed', maybe_twice = true WHERE status = 'sending';
-INSERT INTO notifications_outboxentry (notification_id, organization_id, urgency, due_at, attempts)
-SELECT id, organization_id, urgency, next_attempt_at, attempts FROM notifications_notification
-WHERE status IN ('promised', 'failed') ON CONFLICT DO NOTHING;
-
 -- Claimed rows move within their page, and long words stay where they are when the state of a message changes.
 ALTER TABLE notifications_notification SET (fillfactor = 80, toast_tuple_target = 256);
 ALTER TABLE notifications_outboxentry SET
   (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+"""
+
+# Under row-level security the owner of the tables sees no row. After everything that alters them.
+WAITING = """
+SET LOCAL ROLE freshtrack_system;
+-- What was being sent when its sender was stopped may have arrived.
+UPDATE notifications_notification SET status = 'failed', maybe_twice = true WHERE status = 'sending';
+INSERT INTO notifications_outboxentry (notification_id, organization_id, urgency, due_at, attempts)
+SELECT id, organization_id, urgency, next_attempt_at, attempts FROM notifications_notification
+WHERE status IN ('promised', 'failed') ON CONFLICT DO NOTHING;
+RESET ROLE;
 """
 
 BACK = """
@@ -51,4 +56,4 @@ DROP FUNCTION notifications_enter_outbox();
 class Migration(migrations.Migration):
     dependencies = [("notifications", "0006_outbox"), ("organizations", "0007_temperature_unit")]
 
-    operations = [migrations.RunSQL(TABLES, BACK)]
+    operations = [migrations.RunSQL(TABLES, BACK), migrations.RunSQL(WAITING, migrations.RunSQL.noop)]
