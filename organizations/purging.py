@@ -135,6 +135,7 @@ def _by_key(model: type[models.Model], organization: Organization) -> Iterator[i
             rows = model._base_manager.filter(organization=organization)
             keys = list(rows.order_by("-pk").values_list("pk", flat=True)[:BATCH])
             if keys:
+                _leave_nothing_behind(model, keys)
                 _delete(model._base_manager.filter(pk__in=keys))
         if not keys:
             return
@@ -178,6 +179,33 @@ def _begin(organization: Organization) -> None:
         raise Held(f"Organization {organization.pk} is under a legal hold.")
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('freshtrack.purging', %s, true)", [str(organization.pk)])
+
+
+def _leave_nothing_behind(model: type[models.Model], keys: list[Any]) -> None:
+    """What belongs to nobody and refers to these rows goes with them, or forgets them, as its column says.
+
+    Rows of the same table that are left for the next batch forget them, too: they are older, unless two servers'
+    clocks differed.
+    """
+    for column in _references(model):
+        rows = column.model._base_manager.filter(**{f"{column.name}__in": keys})
+        if column.model is model:
+            rows = rows.exclude(pk__in=keys)
+        if column.remote_field.on_delete is models.CASCADE:
+            _delete(rows)
+        else:
+            rows.update(**{column.attname: None})
+
+
+def _references(model: type[models.Model]) -> list[models.ForeignKey[Any, Any]]:
+    """Columns that refer to the model, of tables that purge() doesn't go through, and of its own."""
+    return [
+        field
+        for other in apps.get_models(include_auto_created=True)
+        if other is model or owner_of(other) is None
+        for field in other._meta.concrete_fields
+        if isinstance(field, models.ForeignKey) and field.related_model is model
+    ]
 
 
 def _delete(rows: models.QuerySet[Any]) -> None:

@@ -423,7 +423,7 @@ class Migration(migrations.Migration):
             name="notification",
             field=models.ForeignKey(
                 null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
+                on_delete=django.db.models.deletion.CASCADE,
                 related_name="+",
                 to="notifications.notification",
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import time as time_of_day
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,15 @@ from django.utils import timezone
 
 from alerts.models import Alert, AlertEvent, Mute, RuleOverride, RuleState
 from freshtrack.celery import app
+from notifications.models import (
+    Attempt,
+    Digest,
+    InboxItem,
+    Notification,
+    NotificationPreference,
+    OutboxEntry,
+    ProviderEvent,
+)
 from organizations import founding, purging, slugs
 from organizations.models import (
     Change,
@@ -26,7 +36,7 @@ from organizations.models import (
 )
 from organizations.owned import OwnedModel
 from sensors.models import Arrival, Gateway, Reading, ReadingDay, ReadingHour, Sensor, Site
-from tests.factories import NOON, OrganizationFactory, SensorFactory, as_system, fresh
+from tests.factories import NOON, NotificationFactory, OrganizationFactory, SensorFactory, as_system, fresh
 from tests.tenancy.test_walls import fill
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +57,7 @@ def filled(**fields: Any) -> Organization:
         IdempotentAnswer.objects.create(**rows, user=member.user, key="k", fingerprint="f")
         Gateway.objects.create(**rows, serial="G")
         LegalHold.objects.create(**rows, reason="A recall", lifted_at=NOON)
+        _tell(organization, member)
         sensor = Sensor.objects.get(organization=organization)
         summary = {**rows, "sensor": sensor, "count": 1, "total": 300, "humidity_count": 0, "humidity_total": 0}
         ReadingHour.objects.create(**summary, hour=NOON)
@@ -60,6 +71,20 @@ def filled(**fields: Any) -> Organization:
         RuleOverride.objects.create(**rows, **override, expires_at=timezone.now() + timedelta(days=1))
         RuleState.objects.create(**rows, rule=alert.rule, unit=alert.unit, cause_key=f"{alert.pk}", state={})
     return organization
+
+
+def _tell(organization: Organization, member: Membership) -> None:
+    """A message of the organization was tried, and its provider told what became of it."""
+    rows = {"organization": organization}
+    message = Notification.objects.get(**rows)
+    message.item = InboxItem.objects.create(**rows, user=member.user, event="alert.opened", dedupe_key=f"{message.pk}")
+    message.save(update_fields=["item"])
+    tried = {"number": 1, "at": NOON, "duration_ms": 5, "channel": "email", "provider": "smtp", "outcome": "sent"}
+    Attempt.objects.create(**rows, **tried, notification=message)
+    heard = {"provider": "mailgun", "kind": "delivered", "recipient": message.to, "notification": message}
+    ProviderEvent.objects.create(**heard, event_id=f"{message.pk}")
+    Digest.objects.create(**rows, user=member.user, period="daily", at=time_of_day(7), next_at=NOON)
+    NotificationPreference.objects.create(**rows, user=member.user, severity="info", channels=["email"])
 
 
 def left_of(organization: Organization) -> dict[str, int]:
@@ -96,6 +121,28 @@ class TestWhatRemains:
         assert purging.purge() == 1
         assert set(left_of(gone)) == {"organizations_change"}
         assert left_of(neighbour) == before
+
+    def test_nothing_that_providers_told_of_its_messages(self) -> None:
+        filled(deleted_at=timezone.now() - LONG_AGO)
+        neighbour = filled()
+        assert purging.purge() == 1
+        with as_system():
+            heard = ProviderEvent.objects.values_list("notification__organization", flat=True)
+            assert list(heard) == [neighbour.pk]
+
+    def test_a_message_that_is_older_than_the_summary_it_is_a_part_of(self) -> None:
+        """Two servers' clocks differ; and it is left for another batch."""
+        gone = OrganizationFactory(deleted_at=timezone.now() - LONG_AGO)
+        part = NotificationFactory(organization=gone)
+        with as_system():
+            others = [
+                Notification(organization=gone, channel="email", status="dead", dedupe_key=f"{gone.pk}:{number}")
+                for number in range(purging.BATCH)
+            ]
+            Notification.objects.bulk_create(others)
+            Notification.objects.filter(pk=part.pk).update(summary=others[-1])
+        assert purging.purge() == 1
+        assert set(left_of(gone)) == {"organizations_change"}
 
     def test_its_address_is_free_again(self) -> None:
         gone = filled(deleted_at=timezone.now() - LONG_AGO, slug="blue-fish")
@@ -166,7 +213,7 @@ class TestWhen:
 class TestTheOrder:
     def test_every_owned_model_is_in_it(self) -> None:
         owned = {model for model in apps.get_models() if issubclass(model, OwnedModel)}
-        assert owned | {Reading, ReadingHour, ReadingDay, Arrival} == set(purging.tables())
+        assert owned | {Reading, ReadingHour, ReadingDay, Arrival, Attempt, OutboxEntry} == set(purging.tables())
         assert {FormerSlug, SecurityEvent, IdempotentAnswer} <= set(purging.tables())
 
     def test_what_refers_to_a_row_goes_before_the_row(self) -> None:
