@@ -21,13 +21,13 @@ SHORTEST: Final = 3
 # it with the addresses that there are.
 RESERVED: Final = frozenset(
     (
-        *("account", "accounts", "admin", "administrator", "api", "app", "assets", "auth", "billing", "blog", "docs"),
-        *("download", "favicon", "forgot-password", "freshtrack", "health", "help", "invitation", "invitations"),
-        *("legal", "live", "login", "logout", "mail", "manifest", "me", "metrics", "new", "new-organization", "oauth"),
-        *("offline", "org", "organization", "organizations", "orgs", "password", "pricing", "privacy", "public"),
-        *("reset-password", "robots", "root", "schema", "security", "settings", "sign-in", "sign-out", "sign-up"),
-        *("staff", "static", "status", "support", "sw", "system", "terms", "user", "users", "verify-email"),
-        *("webhook", "webhooks", "ws", "www"),
+        *("account", "accounts", "admin", "administrator", "answer", "api", "app", "assets", "auth", "billing"),
+        *("blog", "docs", "download", "favicon", "forgot-password", "freshtrack", "health", "help", "invitation"),
+        *("invitations", "legal", "live", "login", "logout", "mail", "manifest", "me", "metrics", "new"),
+        *("new-organization", "oauth", "offline", "org", "organization", "organizations", "orgs", "password"),
+        *("pricing", "privacy", "public", "reset-password", "robots", "root", "schema", "security", "settings"),
+        *("sign-in", "sign-out", "sign-up", "staff", "static", "status", "support", "sw", "system", "terms"),
+        *("unsubscribe", "user", "users", "verify-email", "webhook", "webhooks", "ws", "www"),
     )
 )
 
