@@ -451,7 +451,7 @@ class TestCost:
         assert round_of(200) == few
         assert few < 32
 
-    def test_two_hundred_silences_open_with_as_many_statements_as_two(self) -> None:
+    def test_two_hundred_silences_open_with_as_many_statements_as_twenty(self) -> None:
         area = AreaFactory()
         rule_of_silence(area.organization)
         manager_of(area.organization)
@@ -466,9 +466,10 @@ class TestCost:
             return [query["sql"] for query in queries]
 
         opening(1, 0)
-        few, many = opening(2, 20), opening(200, 40)
-        assert len(few) == len(many) < 50, "for the whole round"
-        assert len(subjects()) == 203, "each is told"
+        few, more, many = opening(2, 20), opening(20, 40), opening(200, 60)
+        assert len(few) < len(more) == len(many) < 60, "for the whole round; so many are put together for their reader"
+        whole = [subject for subject in subjects() if subject == "Several messages"]
+        assert (len(whole), len(subjects())) == (2, 223 + 2), "each is told"
 
     def test_what_no_rule_watches_costs_no_more(self) -> None:
         organization = OrganizationFactory()

@@ -258,7 +258,7 @@ class TestSilenceInTime:
         sensor = sensor_heard(0, expected_interval_s=60)
         rule_of_silence(sensor.organization, delay=delay)
         manager_of(sensor.organization)
-        every = settings.CELERY_BEAT_SCHEDULE["alert of silence"]["schedule"].total_seconds() / 60
+        every = settings.TIMETABLE["alert of silence"]["schedule"].total_seconds() / 60
         rounds = (delay - 2 + phase / 60 + number * every for number in range(round(4 / every)))
         told_at = next(minute for minute in rounds if sweep(minute))
         assert delay <= told_at <= delay + 1
@@ -266,7 +266,7 @@ class TestSilenceInTime:
         assert [row.created_at for row in messages()] == [at(told_at)]
 
     def test_the_timetable_leaves_room_for_a_round_that_fails(self) -> None:
-        timetable = settings.CELERY_BEAT_SCHEDULE
+        timetable = settings.TIMETABLE
         of = {entry["task"]: entry["schedule"] for entry in timetable.values()}
         for task in ("alerts.sweep_silence", "alerts.sweep_due", "notifications.sweep"):
             assert of[task] <= timedelta(seconds=20), "three rounds a minute: two may fail"

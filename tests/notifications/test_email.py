@@ -144,6 +144,8 @@ def test_a_line_that_is_reset_at_any_stage_loses_nothing(stage: str, sink: Sink)
     row = NotificationFactory()
     send_all()
     assert (fresh(row).status, sink.messages) == (NotificationStatus.FAILED, [])
+    handed_over = stage in ("data", "body", "end")
+    assert fresh(row).maybe_twice == handed_over, "marked if nobody can know whether it was taken"
     make_due()
     send_all()
     assert (fresh(row).status, len(sink.messages)) == (NotificationStatus.SENT, 1)
@@ -173,9 +175,11 @@ def test_an_answer_that_is_lost_makes_two_with_the_same_id(sink: Sink) -> None:
     sink.faults["end"] = [Reset(taken=True)]
     row = NotificationFactory()
     send_all()
+    assert (fresh(row).status, fresh(row).maybe_twice) == (NotificationStatus.FAILED, True)
     make_due()
     send_all()
-    assert fresh(row).status == NotificationStatus.SENT
+    assert (fresh(row).status, fresh(row).maybe_twice) == (NotificationStatus.SENT, True), "and that is kept"
+    assert [outcome for outcome, _ in outcomes(row)] == ["failed", "sent"]
     assert [message["Message-ID"] for message in sink.messages] == [f"<{row.pk}@freshtrack.example>"] * 2
 
 
@@ -187,6 +191,7 @@ def test_a_server_that_never_answers_is_given_up_in_time(stage: str, sink: Sink,
     send_all()
     assert fresh(row).status == NotificationStatus.FAILED
     assert re.search("time|closed", fresh(row).last_error, re.IGNORECASE)
+    assert fresh(row).maybe_twice == (stage == "end")
     settings.EMAIL_TIMEOUT = 10
     make_due()
     send_all()
