@@ -145,6 +145,57 @@ def mutes(page: Page, url: str) -> None:
     expect(now.get_by_role("listitem").first).to_be_visible()
 
 
+def inbox(page: Page, url: str) -> None:
+    """What the person was told, some of it read."""
+    page.goto(f"{url}/o/demo/inbox")
+    items = page.get_by_role("main").get_by_role("listitem")
+    expect(items.first).to_be_visible(timeout=SHOW_EVERY_MS)
+    expect(page.get_by_role("link", name="Inbox")).to_be_visible()
+    unread = items.get_by_role("button", name="Mark as read")
+    if unread.count() > 2:
+        before = unread.count()
+        unread.last.click()
+        expect(unread).to_have_count(before - 1)
+
+
+def deliveries(page: Page, url: str) -> None:
+    """How the channels do, and every message; the newest one opened."""
+    page.goto(f"{url}/o/demo/deliveries")
+    rows = page.get_by_role("region", name="Messages").get_by_role("listitem")
+    expect(rows.first).to_be_visible(timeout=SHOW_EVERY_MS)
+    expect(page.get_by_role("region", name="Channels").get_by_text("Last hour").first).to_be_visible()
+    rows.first.locator("summary").click()
+    expect(rows.first.get_by_text("took").first).to_be_visible()
+
+
+def account_notifications(page: Page, url: str) -> None:
+    """Where and how one is told, with quiet hours and a weekly digest filled in; nothing is saved."""
+    page.goto(f"{url}/o/demo/account/notifications")
+    page.get_by_role("switch", name="Quiet hours").check()
+    digests = page.get_by_role("region", name="Digests")
+    digests.get_by_text("Weekly", exact=True).click()
+    expect(digests.get_by_label("weekly on")).to_be_visible()
+    page.evaluate("scrollTo(0, 0)")
+
+
+def digest_preview(page: Page, url: str) -> None:
+    """What the digest of today would say."""
+    page.goto(f"{url}/o/demo/account/notifications")
+    page.get_by_role("button", name="Preview of").click()
+    inside = page.frame_locator("iframe[title='Preview of the digest']")
+    expect(inside.get_by_text("Daily digest").first).to_be_visible()
+
+
+def reach(page: Page, url: str) -> None:
+    """Below a unit: who would be told if it alerted now."""
+    page.goto(f"{url}/o/demo")
+    page.get_by_role("article").filter(has_text="Walk-in cooler").first.get_by_role("link").click()
+    told = page.get_by_role("region", name="Who would be told")
+    told.get_by_role("button", name="Show").click()
+    expect(told.get_by_role("listitem").first).to_be_visible()
+    told.scroll_into_view_if_needed()
+
+
 def sites(page: Page, url: str) -> None:
     """Where everything is, when it is open, and whose law applies."""
     page.goto(f"{url}/o/demo/sites")
@@ -251,6 +302,9 @@ SCREENS: Final[dict[str, Opener]] = {
     "rules": rules,
     "rule": rule,
     "mutes": mutes,
+    "inbox": inbox,
+    "deliveries": deliveries,
+    "reach": reach,
     "sites": sites,
     "site": site,
     "members": members,
@@ -260,6 +314,8 @@ SCREENS: Final[dict[str, Opener]] = {
     "settings": settings,
     "new-organization": new_organization,
     "account": account,
+    "account-notifications": account_notifications,
+    "digest-preview": digest_preview,
     "account-security": account_security,
     "account-devices": account_devices,
     "account-tokens": account_tokens,
