@@ -25,7 +25,7 @@ MOST_LOST: Final = 20
 
 _LENGTH: Final = f"{LEASE.total_seconds()} s"
 
-# By their place, since they are locked: PostgreSQL would read all that waits to find a thousand again by their keys.
+# By their places, since they are locked: PostgreSQL would read all that waits to find a thousand again by their keys.
 # `lost`: somebody else held a lease and didn't keep it; when it was last renewed, in seconds since 1970.
 _CLAIM: Final = """
 WITH due AS (
@@ -38,7 +38,7 @@ WITH due AS (
 UPDATE notifications_outboxentry entry
 SET lease = %(lease)s, due_at = clock_timestamp() + %(length)s::interval, attempts = entry.attempts + 1
 FROM due JOIN notifications_notification n ON n.id = due.notification_id
-WHERE entry.ctid = due.place
+WHERE entry.ctid = ANY (ARRAY(SELECT place FROM due)) AND entry.notification_id = due.notification_id
 RETURNING n.id, n.organization_id, n.channel, n."to", n.event, n.about, n.subject, n.text, n.html, entry.attempts,
   n.user_id, n.severity, n.confidential, n.extra::text, due.lost::float8,
   extract(epoch FROM clock_timestamp() - n.created_at)::float8, n.contact_id
