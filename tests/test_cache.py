@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import caches
 from django.test import Client
 
 from freshtrack.cache import ForgetfulRedisCache
+from organizations import counting
 from tests.factories import PASSWORD, UserFactory
 
 
@@ -31,6 +33,23 @@ def test_with_redis_it_remembers() -> None:
     cache.set("test_cache", "remembered")
     assert cache.get("test_cache") == "remembered"
     cache.delete("test_cache")
+
+
+def test_clearing_it_leaves_what_is_not_the_caches() -> None:
+    """The same Redis holds the bells of workers, and may hold another installation's."""
+    cache, client = caches["default"], counting.client()
+    other = ForgetfulRedisCache(settings.REDIS_URL, {"KEY_PREFIX": "test-other:cache"})
+    bell = f"{settings.REDIS_PREFIX}:test-bell"
+    try:
+        cache.set("test_cache", 1)
+        other.set("test_cache", 2)
+        client.set(bell, "rings")
+        cache.clear()
+        assert (cache.get("test_cache"), other.get("test_cache"), client.get(bell)) == (None, 2, "rings")
+        other.clear()
+        assert other.get("test_cache") is None
+    finally:
+        client.delete(bell)
 
 
 @pytest.mark.django_db
