@@ -1,8 +1,9 @@
 """For caches: whose rows changed since I last looked? The change log knows, whoever changed them, in any process.
 
 Note [Caches]. A cache that asks inside its transaction, after it has locked what it writes, is never stale: a change
-that committed before is in the answer, and one that commits later happened after. Rows that the change log doesn't
-follow (newest values, states) mustn't be cached.
+that committed before is in the answer, and one that commits later happened after. What the transaction itself changed
+is always in it: a snapshot of one's own can't tell before from after. Rows that the change log doesn't follow (newest
+values, states) mustn't be cached.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ _SINCE: Final = """
 SELECT pg_current_snapshot()::text, clock_timestamp()::text, (
   SELECT string_agg(DISTINCT organization_id::text, ',') FROM organizations_change
   WHERE transaction >= pg_snapshot_xmin($1::pg_snapshot)::text::bigint AND at >= $2::timestamptz - interval '1 day'
-    AND NOT pg_visible_in_snapshot(transaction::text::xid8, $1::pg_snapshot)
+    AND (NOT pg_visible_in_snapshot(transaction::text::xid8, $1::pg_snapshot)
+      OR transaction = pg_current_xact_id_if_assigned()::text::bigint)
     AND entity = ANY ($3::text[]))
 """
 _BEGINNING: Final = "SELECT pg_current_snapshot()::text, clock_timestamp()::text, NULL::text"
