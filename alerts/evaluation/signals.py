@@ -27,18 +27,21 @@ def product(points: Iterable[Point], tau_s: float, start: dict[int, tuple[float,
     """
     newest = dict(start or {})
     estimates = []
-    for point in points:
-        air = point.value
-        if point.sensor in newest and tau_s > 0:
-            seen, before = newest[point.sensor]
-            nearer = -expm1(-max(0.0, point.at - seen) / tau_s)
+    for at, sensor, air, gap_s, watched in points:
+        known = newest.get(sensor)
+        if known is not None and tau_s > 0:
+            seen, before = known
+            nearer = -expm1((seen - at) / tau_s) if at > seen else 0.0
+            estimate = before + (air - before) * nearer
             # Between the two, whatever the last digit of a float says.
-            estimate = min(max(before + (air - before) * nearer, min(before, air)), max(before, air))
-            newest[point.sensor] = (max(point.at, seen), estimate)
+            coldest, warmest = (before, air) if before <= air else (air, before)
+            if not coldest <= estimate <= warmest:
+                estimate = coldest if estimate < coldest else warmest
+            newest[sensor] = (at if at > seen else seen, estimate)
         else:
             estimate = air
-            newest[point.sensor] = (point.at, estimate)
-        estimates.append(point._replace(value=estimate))
+            newest[sensor] = (at, estimate)
+        estimates.append(Point(at, sensor, estimate, gap_s, watched))
     return estimates
 
 

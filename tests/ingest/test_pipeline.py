@@ -289,6 +289,18 @@ class TestJudging:
         with as_system():
             assert not RuleState.objects.exists()
 
+    def test_what_is_in_breach_takes_two_rounds_more_in_however_many_units(self, watched: Sensor) -> None:
+        others = [SensorFactory(unit=UnitFactory(area=watched.unit.area)).serial for _ in range(4)]
+        store(watched.organization, *[reading(0, 3.0, sensor=serial) for serial in ("S", *others)])
+        with sent("Sync") as rounds:
+            store(watched.organization, reading(1, 8.0), *[reading(1, 3.0, sensor=serial) for serial in others])
+        assert len(rounds) == 3
+        with sent("Sync") as rounds:
+            store(watched.organization, *[reading(2, 8.0, sensor=serial) for serial in ("S", *others)])
+        assert len(rounds) == 3
+        with as_system():
+            assert RuleState.objects.filter(active=True).count() == 5
+
     def test_an_open_critical_silences_the_messages_of_the_warning_not_its_row(self, watched: Sensor) -> None:
         RuleFactory(organization=watched.organization, severity="critical", threshold=7.0, delay_s=900)
         post(watched.organization, *warm(until=60))
