@@ -1,10 +1,12 @@
 """Who is told about an alert, when, and in which words. Sending is the next room's business.
 
-Note [Telling]. People are told when an alert opens, unless a mute, its gateway's alert, an open critical one of the
-same unit and kind, its own flapping or (for a warning on air) a defrost that was due speaks against it. Whoever has to
-be told later is told by the sweep that finds `Alert.tell_at` (lifecycle.tell_due): at the end of a mute or a snooze,
-when an acknowledgement lapses, and again and again as long as nobody takes charge. Nothing that lasts stays quiet for
-ever. Who was told that it opened is told that it is over.
+Note [Telling]. Whether people are told is decided with the alert, in the transaction that stores its readings; a
+worker that is rung for finds people and words (`Alert.tell_at` is due at once then). People are told when an alert
+opens, unless a mute, its gateway's alert, an open critical one of the same unit and kind, its own flapping or (for a
+warning on air) a defrost that was due speaks against it. Whoever has to be told later is told by the sweep that finds
+`Alert.tell_at` (lifecycle.tell_due): at the end of a mute or a snooze, when an acknowledgement lapses, and again and
+again as long as nobody takes charge. Nothing that lasts stays quiet for ever. Who was told that it opened is told that
+it is over.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ from alerts.lifecycle.moving import (
     KINDS,
     OPEN_AGAIN,
     OVER,
-    TELL,
     after_the_end,
     another_is_open,
     end,
@@ -32,7 +31,6 @@ from alerts.lifecycle.moving import (
 from alerts.lifecycle.waiting import catch_up, keep_quiet, tell, wait
 from alerts.models import Alert, AlertEventKind, AlertRule, AlertStatus, Channel, Severity
 from alerts.telling import Why
-from organizations import bells
 from sensors.models import Gateway, Sensor, Unit
 
 _NAMES: Final = {
@@ -64,8 +62,8 @@ def open_alert(
 
     `at` is the server's clock. `opened` says when and how bad; its sensor's id counts where `sensor` isn't given.
     `facts` tell why it opened, with the terms that were in force (an override's among them). With `parent` (the alert
-    of its silent gateway) nobody is told before `quiet_until`, or before that one is over. `soon`: a worker chooses
-    whom to tell and finds the words, as soon as this is committed; readings don't wait for that.
+    of its silent gateway) nobody is told before `quiet_until`, or before that one is over. `soon`: a worker finds
+    people and words, as soon as this is committed; readings don't wait for that.
     """
     existing = Alert.objects.unresolved().filter(cause_key=cause).first()
     if existing is not None:
@@ -73,15 +71,10 @@ def open_alert(
         return None
     alert = make(rule=rule, unit=unit, sensor=sensor, gateway=gateway, cause=cause, happened=opened, at=at, facts=facts)
     alert.found_at, alert.parent = found_at, parent
-    soon = soon and alert.severity != Severity.INFO
-    alert.tell_at = alert.created_at if soon else None
     alert.save(force_insert=True)
     record(alert, AlertEventKind.OPENED, by=None, at=alert.opened_at, channel=made_by(alert))
     refresh_severity(alert)
-    if soon:
-        bells.ring_afterwards(TELL)
-    else:
-        tell(alert, at=at, opening=True, quiet_until=quiet_until)
+    tell(alert, at=at, opening=True, quiet_until=quiet_until, soon=soon)
     return alert
 
 

@@ -179,7 +179,7 @@ def end_soon(
 
 
 def is_new(alert: Alert) -> bool:
-    """Whether it opened just now and nobody has yet thought about whom to tell."""
+    """Whether it opened just now and people are to be told, but no worker has come by yet."""
     return alert.tell_at is not None and alert.tell_at == alert.created_at
 
 

@@ -7,9 +7,10 @@ from typing import Final
 
 from alerts import mutes, telling, words
 from alerts.lifecycle import defrosts
-from alerts.lifecycle.moving import SHOWN_WITH_IT, is_new, move, record, tell_the_end
+from alerts.lifecycle.moving import SHOWN_WITH_IT, TELL, is_new, move, record, tell_the_end
 from alerts.models import Alert, AlertEventKind, AlertStatus, Channel, Condition, Mute, Severity
 from alerts.telling import Why
+from organizations import bells
 
 # Of what people did themselves (a snooze, an acknowledgement) they hear in any case.
 _NOT_WHILE_ITS_GATEWAY_IS_SILENT: Final = (Why.UNMUTED, Why.UNCOVERED, Why.REMINDER)
@@ -40,7 +41,7 @@ def _come_due(alert: Alert, *, at: datetime, was_told: bool) -> None:
     elif not _concerns_somebody(alert):
         wait(alert, until=None)
     elif is_new(alert):
-        tell(alert, at=at, opening=True)
+        _say(alert, at=at, why=Why.OPENED)
     elif alert.snoozed_until is not None:
         if alert.snoozed_until > at:
             wait(alert, until=alert.snoozed_until)
@@ -69,7 +70,7 @@ def catch_up(alert: Alert, *, at: datetime) -> Alert:
 def _tell_of_what_is_over(alert: Alert, *, at: datetime) -> None:
     """Readings ended it; if it opened a moment before, people hear of both, in their order."""
     if is_new(alert) and _concerns_somebody(alert):
-        tell(alert, at=at, opening=True)
+        _say(alert, at=at, why=Why.OPENED)
     tell_the_end(alert, at=at)
     wait(alert, until=None)
 
@@ -106,8 +107,12 @@ def tell(
     why: Why = Why.OPENED,
     opening: bool = False,
     quiet_until: datetime | None = None,
+    soon: bool = False,
 ) -> bool:
-    """Tell people of an open alert now, or write down when; whether they were (Note [Telling] in telling.py)."""
+    """Tell people of an open alert now, or write down when; whether they were (Note [Telling] in telling.py).
+
+    `soon`: what is decided now is carried out by a worker, as soon as this is committed.
+    """
     if alert.severity == Severity.INFO:
         wait(alert, until=None)
         return False
@@ -135,9 +140,17 @@ def tell(
     if defrosted is not None:
         _wait_for_defrost(alert, until=defrosted, at=at)
         return False
+    if soon:
+        wait(alert, until=alert.created_at)  # so that it is_new
+        bells.ring_afterwards(TELL)
+    else:
+        _say(alert, at=at, why=why)
+    return True
+
+
+def _say(alert: Alert, *, at: datetime, why: Why) -> None:
     telling.promise_opened(alert=alert, at=at, why=why)
     wait(alert, until=telling.remind_at(alert=alert, at=at))
-    return True
 
 
 def _wait_for_defrost(alert: Alert, *, until: datetime, at: datetime) -> None:

@@ -236,6 +236,7 @@ def newest_values_agree(house: Installation) -> None:
 
 def alerts_opened_once(house: Installation, ledger: Ledger) -> None:
     """Each incident is one alert with the right moments; who is told hears of each move once, and of all that lasts."""
+    assert house.let_the_worker_tell() > 0
     rows = house.sql(
         "SELECT u.name, a.rule_name, a.started_at, a.opened_at, a.resolved_at"
         " FROM alerts_alert a JOIN sensors_unit u ON u.id = a.unit_id ORDER BY a.opened_at"
