@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from alerts import consequences, evaluation, looking_back, silence
 from alerts.consequences import Again, Cause, InOrder
 from alerts.evaluation import IDLE, Point, State, Transition, faults
-from alerts.evaluation.signals import WINDOW_S
+from alerts.evaluation.signals import WINDOW_S, followed
 from alerts.looking_back import Hindsight, Late, newest_of, scheduled
 from alerts.looks import Batch, Earlier, Look, Newest, Together
 from alerts.models import Schedule
@@ -105,18 +105,11 @@ def judge(
     """
     if not len(new) and not len(failed.sensor):
         return
-    starts = np.flatnonzero(np.concatenate([[True], new.sensor[1:] != new.sensor[:-1]]))[: len(new)]
-    sensors = [probes.probe(sensor) for sensor in new.sensor[starts].tolist()]
+    news = _News(new, probes)
     failing = [probes.probe(sensor) for sensor in failed.sensor.tolist()]
-    rulebook.learn({p.unit_id: p.organization_id for p in [*sensors, *failing] if p.is_watched and p.unit_id})
+    rulebook.learn(news.owners | {p.unit_id: p.organization_id for p in failing if p.is_watched and p.unit_id})
     faults_of = _faults_of_units(failed, failing, rulebook, known)
-    lengths = np.diff(np.append(starts, len(new)))
-    needed = _needed(new, sensors, starts, lengths, rulebook, known) | active | faults_of.keys()
-    rows_of: dict[UUID, list[tuple[int, int]]] = defaultdict(list)
-    for probe, start, length in zip(sensors, starts.tolist(), lengths.tolist(), strict=True):
-        unit_id = probe.unit_id
-        if probe.is_watched and unit_id and unit_id in needed and rulebook.place(unit_id) is not None:
-            rows_of[unit_id].append((start, length))
+    rows_of = news.rows_of(_needed(news, rulebook, known, active | faults_of.keys()), rulebook)
     units = sorted(rows_of.keys() | faults_of.keys())
     if not units:
         return
@@ -126,6 +119,43 @@ def judge(
         for unit_id, begin, end in zip(units, [0, *together.ends], together.ends, strict=False)
     }
     _judge_units(batches, rulebook, known, probes, at)
+
+
+class _News:
+    """Who has measured something: sensors and the units that they watch, as numbers, since each is asked for often."""
+
+    def __init__(self, new: Rows, probes: Register) -> None:
+        """`new` is sorted by sensor."""
+        self.rows = new
+        # Where the readings of each sensor begin, and how many they are.
+        self.starts = np.flatnonzero(np.concatenate([[True], new.sensor[1:] != new.sensor[:-1]]))[: len(new)]
+        self.lengths = np.diff(np.append(self.starts, len(new)))
+        self.owners: dict[UUID, UUID] = {}  # unit -> organization
+        self.numbers: dict[UUID, int] = {}
+        mine: list[int] = []
+        for sensor in new.sensor[self.starts].tolist():
+            probe = probes.probe(sensor)
+            if probe.unit_id is None or not probe.is_watched:
+                mine.append(-1)
+                continue
+            number = self.numbers.setdefault(probe.unit_id, len(self.numbers))
+            if number == len(self.owners):
+                self.owners[probe.unit_id] = probe.organization_id
+            mine.append(number)
+        self.units = list(self.numbers)
+        # Of each sensor its unit's number; -1, the last one of what is kept by number, is nobody's.
+        self.unit = np.array(mine, dtype=np.int64)
+
+    def rows_of(self, needed: Mask, rulebook: Rulebook) -> dict[UUID, list[tuple[int, int]]]:
+        """Of the needed units, where the readings of each of their sensors begin, and how many they are."""
+        found: dict[UUID, list[tuple[int, int]]] = defaultdict(list)
+        places = np.flatnonzero(needed[self.unit])
+        which = (self.unit[places].tolist(), self.starts[places].tolist(), self.lengths[places].tolist())
+        for number, start, length in zip(*which, strict=True):
+            unit_id = self.units[number]
+            if rulebook.place(unit_id) is not None:
+                found[unit_id].append((start, length))
+        return found
 
 
 def _faults_of_units(
@@ -144,38 +174,39 @@ def _faults_of_units(
     return found
 
 
-def _needed(
-    new: Rows, sensors: Sequence[Probe], starts: Column, lengths: Column, rulebook: Rulebook, known: Before
-) -> set[UUID]:
-    """Units with a reading outside their envelope, or with a late one at a time when an alert stood."""
+def _needed(news: _News, rulebook: Rulebook, known: Before, asked: Collection[UUID]) -> Mask:
+    """By number: units that are asked for, with a reading outside their envelope, or late when an alert stood."""
+    needed = np.zeros(len(news.units) + 1, dtype=np.bool_)
+    for unit_id in asked:
+        number = news.numbers.get(unit_id)
+        if number is not None:
+            needed[number] = True
+    new, starts = news.rows, news.starts
     if not len(new):
-        return set()
-    marked = np.logical_or.reduceat(_outside(new, sensors, lengths, rulebook), starts)
+        return needed
+    needed[news.unit[np.logical_or.reduceat(_outside(news, rulebook), starts)]] = True
     is_late = new.ms <= known.ms[known.at(new.sensor)]
-    needed = {p.unit_id for p, is_marked in zip(sensors, marked.tolist(), strict=True) if is_marked and p.unit_id}
     if is_late.any():
-        late = np.logical_or.reduceat(is_late, starts)
-        earliest = np.minimum.reduceat(new.ms, starts)
-        times = {
-            p.unit_id: ms / 1000
-            for p, is_one, ms in zip(sensors, late.tolist(), earliest.tolist(), strict=True)
-            if is_one and p.is_watched and p.unit_id and p.unit_id not in needed
-        }
-        needed |= looking_back.units_with_alerts(times)
+        sensors = np.flatnonzero(np.logical_or.reduceat(is_late, starts) & ~needed[news.unit])
+        earliest = np.minimum.reduceat(new.ms, starts)[sensors] / 1000
+        numbers = news.unit[sensors]
+        first = np.full(len(needed), np.inf)
+        np.minimum.at(first, numbers, earliest)
+        times = {news.units[n]: float(first[n]) for n in np.unique(numbers).tolist() if n < len(news.units)}
+        for unit_id in looking_back.units_with_alerts(times):
+            needed[news.numbers[unit_id]] = True
+    needed[-1] = False
     return needed
 
 
-def _outside(rows: Rows, sensors: Sequence[Probe], lengths: Column, rulebook: Rulebook) -> Mask:
+def _outside(news: _News, rulebook: Rulebook) -> Mask:
     """Which readings lie outside the envelope of their unit."""
     # Units of a kind share their envelope: few are different.
     numbers: dict[Envelope, int] = {}
-    which = [
-        numbers.setdefault(
-            rulebook.envelope(probe.unit_id) if probe.is_watched and probe.unit_id else UNWATCHED, len(numbers)
-        )
-        for probe in sensors
-    ]
-    limits = np.array(list(numbers))[which]
+    which = [numbers.setdefault(rulebook.envelope(unit_id), len(numbers)) for unit_id in news.units]
+    which.append(numbers.setdefault(UNWATCHED, len(numbers)))
+    limits = np.array(list(numbers))[which][news.unit]
+    rows, lengths = news.rows, news.lengths
     outside = np.zeros(len(rows), dtype=np.bool_)
     for number, metric in enumerate(METRICS):
         low, high = limits[:, 2 * number], limits[:, 2 * number + 1]
@@ -287,20 +318,17 @@ def _judge_product(look: Look, cause: Cause, remembered: Remembered) -> Verdict:
         past = looking_back.read(place.unit_id, since=since, until=first)
         estimates = evaluation.product(past.points(METRICS[0]), place.tau_s)
         start = {point.sensor: (point.at, point.value) for point in estimates} | start
-    points = evaluation.product(air, place.tau_s, start)
+    points, latest = followed(air, place.tau_s, start)
     siblings = {
         sensor: (start[sensor][0], start[sensor][1], gap) for sensor, (_, _, gap) in others.items() if sensor in start
     }
     after, transitions = evaluation.evaluate(
         watch.terms, remembered.state, _scheduled(points, watch, place), others=siblings
     )
-    latest = start | {point.sensor: (point.at, point.value) for point in points}
-    airs = {sensor: value for sensor, (_, value, _) in others.items()} | {p.sensor: p.value for p in air}
-    goes_on = (
-        not after.idle
-        or any(breached(value) for value in airs.values())
-        or any(breached(value) for _, value in latest.values())
-    )
+    goes_on = not after.idle or any(breached(value) for _, value in latest.values())
+    if not goes_on:
+        airs = {sensor: value for sensor, (_, value, _) in others.items()} | {p.sensor: p.value for p in air}
+        goes_on = any(breached(value) for value in airs.values())
     return Verdict(cause, remembered, Remembered(after, latest if goes_on else {}), transitions)
 
 

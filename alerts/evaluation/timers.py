@@ -45,7 +45,7 @@ class Terms(NamedTuple):
         return max(one, other) if self.condition == "above" else min(one, other)
 
 
-class Point(NamedTuple):
+class Point(msgspec.Struct, frozen=True, gc=False):
     """One sensor's value: seconds since 1970 by the device's clock, and the longest pause that still counts.
 
     `watched`: inside the rule's schedule.
@@ -132,7 +132,7 @@ def steps(
     beyond = {sensor for sensor, (_, value, _) in latest.items() if terms.breached(value)}
     is_above, threshold = terms.condition == "above", terms.threshold
     for point in points:
-        now, sensor, value, point_gap_s, is_watched = point
+        now, sensor, value, point_gap_s = point.at, point.sensor, point.value, point.gap_s
         latest[sensor] = (now, value, point_gap_s)
         if value > threshold if is_above else value < threshold:
             beyond.add(sensor)
@@ -155,7 +155,7 @@ def steps(
         if state.open or state.held:
             state, transition = _go_on(terms, state, at, value, counted)
         else:
-            state, transition = _judge(terms, state, at, worst, value, counted, is_watched)
+            state, transition = _judge(terms, state, at, worst, value, counted, point.watched)
         yield state, transition
 
 
