@@ -59,11 +59,13 @@ def follow(in_order: Iterable[InOrder], again: Iterable[Again], *, at: datetime)
     late is told once for each unit, however much of it there is.
     """
     found: list[Alert] = []
+    worse: dict[str, float | None] = {}
     for verdict in sorted(in_order, key=lambda verdict: not verdict.cause.watch.is_critical):
         if verdict.transitions:
             found += _move_on(verdict, at=at)
         if verdict.after.open and verdict.after.peak != verdict.before.peak:
-            Alert.objects.unresolved().filter(cause_key=verdict.cause.key).update(peak=verdict.after.peak)
+            worse[verdict.cause.key] = verdict.after.peak
+    lifecycle.worsen(worse)
     for judged in sorted(again, key=lambda judged: not judged.cause.watch.is_critical):
         for move in judged.moves:
             found += _correct(judged, move, at=at)

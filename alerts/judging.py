@@ -15,28 +15,28 @@ from uuid_utils.compat import uuid7
 from alerts import consequences, evaluation, looking_back, silence
 from alerts.consequences import Again, Cause, InOrder
 from alerts.evaluation import IDLE, Point, State, Transition, faults
-from alerts.evaluation.signals import WINDOW_S
+from alerts.evaluation.signals import WINDOW_S, followed
 from alerts.looking_back import Hindsight, Late, newest_of, scheduled
+from alerts.looks import Batch, Earlier, Look, Newest, Together
 from alerts.models import Schedule
 from alerts.states import carried, decode, encode
 from alerts.watching import (
     FAULT,
     METRICS,
+    OF_ONE_SENSOR,
     PRODUCT,
     RATE,
-    SCALES,
     SILENCE,
     UNWATCHED,
+    Envelope,
     Place,
     Rulebook,
     Watch,
 )
-from freshtrack.arrays import MISSING, NEVER
+from freshtrack.arrays import MISSING, NEVER, int4s
 from freshtrack.rounds import Row, Step, array_of, ask
 from sensors.recording import Before, Column, Mask, Rows
-from sensors.register import Probe, Register, gap_s
-
-Newest = dict[int, tuple[float, float, float]]  # sensor -> (time, value, longest pause that counts)
+from sensors.register import Probe, Register
 
 
 class Faults(NamedTuple):
@@ -44,62 +44,6 @@ class Faults(NamedTuple):
 
     sensor: Column
     ms: Column
-
-
-class Batch:
-    """What is new of one unit: its readings in order of their times, and its faults."""
-
-    def __init__(self, rows: Rows, faults: Sequence[tuple[int, int]], probes: Register) -> None:
-        self._rows = rows.take(np.lexsort((rows.sensor, rows.ms)))
-        self._probes = probes
-        self._points: dict[str, list[Point]] = {}
-        self.faults = faults
-        # Who says something here.
-        self.sensors = sorted({*self._rows.sensor.tolist(), *(sensor for sensor, _ in faults)})
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @property
-    def edges(self) -> tuple[tuple[float, int], tuple[float, int]]:
-        """(time, sensor) of the first reading and of the last; there must be one."""
-        rows = self._rows
-        return (rows.ms[0] / 1000, int(rows.sensor[0])), (rows.ms[-1] / 1000, int(rows.sensor[-1]))
-
-    def times_of(self, sensor: int) -> list[float]:
-        """When a sensor measured."""
-        times: list[float] = (self._rows.ms[self._rows.sensor == sensor] / 1000).tolist()
-        return times
-
-    def points(self, metric: str) -> list[Point]:
-        """What was measured. Judge what is stored: 5.004 is kept as 5.00, and a chart must agree with its alerts."""
-        points = self._points.get(metric)
-        if points is None:
-            rows, scale = self._rows, SCALES[METRICS.index(metric)]
-            points = self._points[metric] = [
-                Point(ms / 1000, sensor, value / scale, self._probes.probe(sensor).gap_s)
-                for ms, sensor, value in zip(
-                    rows.ms.tolist(), rows.sensor.tolist(), rows.metric(metric).tolist(), strict=True
-                )
-                if value != MISSING
-            ]
-        return points
-
-
-class Look(NamedTuple):
-    """A unit that needs a look, with everything to judge it by."""
-
-    place: Place
-    watches: Sequence[Watch]
-    batch: Batch
-    newest: Mapping[str, Newest]  # by metric, before this batch
-    last: tuple[float, int] | None  # (time, sensor) of the unit's newest reading before this batch
-    heard: Mapping[int, float]  # when each sensor of the batch was heard before it
-
-    @property
-    def is_late(self) -> bool:
-        """Whether something of the batch is older than what the unit has measured already (Note [Late readings])."""
-        return bool(len(self.batch)) and self.last is not None and self.batch.edges[0] < self.last
 
 
 class Remembered(NamedTuple):
@@ -161,24 +105,57 @@ def judge(
     """
     if not len(new) and not len(failed.sensor):
         return
-    starts = np.flatnonzero(np.concatenate([[True], new.sensor[1:] != new.sensor[:-1]]))[: len(new)]
-    sensors = [probes.probe(sensor) for sensor in new.sensor[starts].tolist()]
+    news = _News(new, probes)
     failing = [probes.probe(sensor) for sensor in failed.sensor.tolist()]
-    rulebook.learn({p.unit_id: p.organization_id for p in [*sensors, *failing] if p.is_watched and p.unit_id})
+    rulebook.learn(news.owners | {p.unit_id: p.organization_id for p in failing if p.is_watched and p.unit_id})
     faults_of = _faults_of_units(failed, failing, rulebook, known)
-    lengths = np.diff(np.append(starts, len(new)))
-    needed = _needed(new, sensors, starts, lengths, rulebook, known) | active | faults_of.keys()
-    rows_of: dict[UUID, list[tuple[int, int]]] = defaultdict(list)
-    for probe, start, length in zip(sensors, starts.tolist(), lengths.tolist(), strict=True):
-        unit_id = probe.unit_id
-        if probe.is_watched and unit_id and unit_id in needed and rulebook.place(unit_id) is not None:
-            rows_of[unit_id].append((start, length))
+    rows_of = news.rows_of(_needed(news, rulebook, known, active | faults_of.keys()), rulebook)
+    units = sorted(rows_of.keys() | faults_of.keys())
+    if not units:
+        return
+    together = Together(new, [rows_of.get(unit_id, []) for unit_id in units])
     batches = {
-        unit_id: Batch(_slices(new, rows_of.get(unit_id, [])), faults_of.get(unit_id, []), probes)
-        for unit_id in rows_of.keys() | faults_of.keys()
+        unit_id: Batch(together, begin, end, faults=faults_of.get(unit_id, []), probes=probes)
+        for unit_id, begin, end in zip(units, [0, *together.ends], together.ends, strict=False)
     }
-    if batches:
-        _judge_units(batches, rulebook, known, probes, at)
+    _judge_units(batches, rulebook, known, probes, at)
+
+
+class _News:
+    """Who has measured something: sensors and the units that they watch, as numbers, since each is asked for often."""
+
+    def __init__(self, new: Rows, probes: Register) -> None:
+        """`new` is sorted by sensor."""
+        self.rows = new
+        # Where the readings of each sensor begin, and how many they are.
+        self.starts = np.flatnonzero(np.concatenate([[True], new.sensor[1:] != new.sensor[:-1]]))[: len(new)]
+        self.lengths = np.diff(np.append(self.starts, len(new)))
+        self.owners: dict[UUID, UUID] = {}  # unit -> organization
+        self.numbers: dict[UUID, int] = {}
+        mine: list[int] = []
+        for sensor in new.sensor[self.starts].tolist():
+            probe = probes.probe(sensor)
+            if probe.unit_id is None or not probe.is_watched:
+                mine.append(-1)
+                continue
+            number = self.numbers.setdefault(probe.unit_id, len(self.numbers))
+            if number == len(self.owners):
+                self.owners[probe.unit_id] = probe.organization_id
+            mine.append(number)
+        self.units = list(self.numbers)
+        # Of each sensor its unit's number; -1, the last one of what is kept by number, is nobody's.
+        self.unit = np.array(mine, dtype=np.int64)
+
+    def rows_of(self, needed: Mask, rulebook: Rulebook) -> dict[UUID, list[tuple[int, int]]]:
+        """Of the needed units, where the readings of each of their sensors begin, and how many they are."""
+        found: dict[UUID, list[tuple[int, int]]] = defaultdict(list)
+        places = np.flatnonzero(needed[self.unit])
+        which = (self.unit[places].tolist(), self.starts[places].tolist(), self.lengths[places].tolist())
+        for number, start, length in zip(*which, strict=True):
+            unit_id = self.units[number]
+            if rulebook.place(unit_id) is not None:
+                found[unit_id].append((start, length))
+        return found
 
 
 def _faults_of_units(
@@ -197,33 +174,39 @@ def _faults_of_units(
     return found
 
 
-def _needed(
-    new: Rows, sensors: Sequence[Probe], starts: Column, lengths: Column, rulebook: Rulebook, known: Before
-) -> set[UUID]:
-    """Units with a reading outside their envelope, or with a late one at a time when an alert stood."""
+def _needed(news: _News, rulebook: Rulebook, known: Before, asked: Collection[UUID]) -> Mask:
+    """By number: units that are asked for, with a reading outside their envelope, or late when an alert stood."""
+    needed = np.zeros(len(news.units) + 1, dtype=np.bool_)
+    for unit_id in asked:
+        number = news.numbers.get(unit_id)
+        if number is not None:
+            needed[number] = True
+    new, starts = news.rows, news.starts
     if not len(new):
-        return set()
-    marked = np.logical_or.reduceat(_outside(new, sensors, lengths, rulebook), starts)
+        return needed
+    needed[news.unit[np.logical_or.reduceat(_outside(news, rulebook), starts)]] = True
     is_late = new.ms <= known.ms[known.at(new.sensor)]
-    needed = {p.unit_id for p, is_marked in zip(sensors, marked.tolist(), strict=True) if is_marked and p.unit_id}
     if is_late.any():
-        late = np.logical_or.reduceat(is_late, starts)
-        earliest = np.minimum.reduceat(new.ms, starts)
-        times = {
-            p.unit_id: ms / 1000
-            for p, is_one, ms in zip(sensors, late.tolist(), earliest.tolist(), strict=True)
-            if is_one and p.is_watched and p.unit_id and p.unit_id not in needed
-        }
-        needed |= looking_back.units_with_alerts(times)
+        sensors = np.flatnonzero(np.logical_or.reduceat(is_late, starts) & ~needed[news.unit])
+        earliest = np.minimum.reduceat(new.ms, starts)[sensors] / 1000
+        numbers = news.unit[sensors]
+        first = np.full(len(needed), np.inf)
+        np.minimum.at(first, numbers, earliest)
+        times = {news.units[n]: float(first[n]) for n in np.unique(numbers).tolist() if n < len(news.units)}
+        for unit_id in looking_back.units_with_alerts(times):
+            needed[news.numbers[unit_id]] = True
+    needed[-1] = False
     return needed
 
 
-def _outside(rows: Rows, sensors: Sequence[Probe], lengths: Column, rulebook: Rulebook) -> Mask:
+def _outside(news: _News, rulebook: Rulebook) -> Mask:
     """Which readings lie outside the envelope of their unit."""
-    watched = [
-        rulebook.envelope(probe.unit_id) if probe.is_watched and probe.unit_id else UNWATCHED for probe in sensors
-    ]
-    limits = np.array(watched)
+    # Units of a kind share their envelope: few are different.
+    numbers: dict[Envelope, int] = {}
+    which = [numbers.setdefault(rulebook.envelope(unit_id), len(numbers)) for unit_id in news.units]
+    which.append(numbers.setdefault(UNWATCHED, len(numbers)))
+    limits = np.array(list(numbers))[which][news.unit]
+    rows, lengths = news.rows, news.lengths
     outside = np.zeros(len(rows), dtype=np.bool_)
     for number, metric in enumerate(METRICS):
         low, high = limits[:, 2 * number], limits[:, 2 * number + 1]
@@ -235,48 +218,33 @@ def _outside(rows: Rows, sensors: Sequence[Probe], lengths: Column, rulebook: Ru
     return outside
 
 
-def _slices(rows: Rows, slices: Sequence[tuple[int, int]]) -> Rows:
-    if not slices:
-        return rows.take(np.empty(0, dtype=np.int64))
-    return rows.take(np.concatenate([np.arange(start, start + length) for start, length in slices]))
-
-
 def _judge_units(batches: dict[UUID, Batch], rulebook: Rulebook, known: Before, probes: Register, at: datetime) -> None:
-    units = sorted(batches)
-    causes = {
-        unit_id: [
-            cause
-            for watch in rulebook.watches(unit_id)
-            for cause in consequences.causes(watch, _place(rulebook, unit_id), batches[unit_id].sensors, probes)
-        ]
-        for unit_id in units
-    }
-    newest, last, remembered = _lock(units, sorted(c.key for found in causes.values() for c in found), known)
-    before = dict(zip(known.sensor.tolist(), (known.ms / 1000).tolist(), strict=True))
+    """`batches` are in order of the units."""
+    earlier, of_units, of_sensors = _lock(batches, known)
+    heard: dict[int, float] = {}
+    if of_sensors or any(batch.faults for batch in batches.values()):
+        heard = dict(zip(known.sensor.tolist(), (known.ms / 1000).tolist(), strict=True))
     verdicts: list[Verdict] = []
     again: list[tuple[Cause, Hindsight]] = []
-    for unit_id in units:
-        batch = batches[unit_id]
-        by_metric = {metric: newest[unit_id, metric] for metric in METRICS}
-        look = Look(_place(rulebook, unit_id), rulebook.watches(unit_id), batch, by_metric, last.get(unit_id), before)
-        shared = [cause for cause in causes[unit_id] if cause.sensor is None]
+    for unit_id, batch in batches.items():
+        look = Look(_place(rulebook, unit_id), rulebook.watches(unit_id), batch, earlier[unit_id], heard)
+        shared = [watch for watch in look.watches if watch.signal not in OF_ONE_SENSOR]
         if look.is_late:
-            hindsights = _look_back(look, shared)
-            again += zip(shared, hindsights, strict=True)
-            verdicts += _remember(shared, hindsights, remembered)
-        else:
-            verdicts += [_judge_shared(look, cause, remembered.get(cause.key, _NOTHING)) for cause in shared]
-        verdicts += [
-            _judge_sensor(look, cause, remembered.get(cause.key, _NOTHING), at)
-            for cause in causes[unit_id]
-            if cause.sensor is not None
-        ]
+            causes = [cause for watch in shared for cause in consequences.causes(watch, look.place, (), probes)]
+            hindsights = _look_back(look, causes)
+            again += zip(causes, hindsights, strict=True)
+            verdicts += _remember(causes, hindsights, of_units)
+        elif len(batch):
+            verdicts += _judge_shared(look, shared, of_units, probes)
+        if of_sensors or batch.faults:
+            verdicts += _judge_sensors(look, of_sensors, probes, at)
+    moved = [verdict for verdict in verdicts if verdict.changed or verdict.transitions]
     consequences.follow(
-        [InOrder(v.cause, v.before.state, v.after.state, v.transitions) for v in verdicts],
+        [InOrder(v.cause, v.before.state, v.after.state, v.transitions) for v in moved],
         [Again(cause, hindsight.state, hindsight.moves) for cause, hindsight in again],
         at=at,
     )
-    _keep([verdict for verdict in verdicts if verdict.changed])
+    _keep([verdict for verdict in moved if verdict.changed])
 
 
 def _place(rulebook: Rulebook, unit_id: UUID) -> Place:
@@ -288,28 +256,44 @@ def _place(rulebook: Rulebook, unit_id: UUID) -> Place:
 # --- one rule ---------------------------------------------------------------------------------------------------------
 
 
-def _judge_shared(look: Look, cause: Cause, remembered: Remembered) -> Verdict:
-    """A rule that all sensors of the unit share; their readings come in the order of their times."""
-    watch, place = cause.watch, look.place
-    if not len(look.batch):
-        return Verdict(cause, remembered, remembered, [])
-    if watch.signal == PRODUCT:
-        return _judge_product(look, cause, remembered)
-    if watch.signal == RATE:
-        points, others = _rates(look, watch)
-    else:
-        points, others = look.batch.points(watch.signal), look.newest[watch.signal]
-    breached = watch.terms.breached
-    if (
-        remembered.state.idle
-        and not any(breached(point.value) for point in points)
-        and not any(breached(value) for _, value, _ in others.values())
-    ):
-        return Verdict(cause, remembered, remembered, [])
-    after, transitions = evaluation.evaluate(
-        watch.terms, remembered.state, scheduled(points, watch, place), others=others
-    )
-    return Verdict(cause, remembered, Remembered(after, {}), transitions)
+def _judge_shared(
+    look: Look, watches: Sequence[Watch], remembered: Mapping[str, Remembered], probes: Register
+) -> list[Verdict]:
+    """The rules that all sensors of the unit share; their readings come in the order of their times.
+
+    Nothing comes of a rule that is idle and by which nothing is in breach: most are, most of the time.
+    """
+    verdicts = []
+    for watch in watches:
+        [cause] = consequences.causes(watch, look.place, (), probes)
+        before = remembered.get(cause.key, _NOTHING)
+        if watch.signal == RATE:
+            verdicts.append(_judge_rate(look, cause, before))
+        elif watch.signal == PRODUCT:
+            if not before.state.idle or before.carried or look.is_breached(watch.terms, METRICS[0]):
+                verdicts.append(_judge_product(look, cause, before))
+        elif not before.state.idle or look.is_breached(watch.terms, watch.signal):
+            points, others = look.batch.points(watch.signal), look.earlier.newest(watch.signal)
+            verdicts.append(_evaluated(look, cause, before, points, others))
+    return verdicts
+
+
+def _judge_rate(look: Look, cause: Cause, before: Remembered) -> Verdict:
+    points, others = _rates(look, cause.watch)
+    values = [point.value for point in points] + [value for _, value, _ in others.values()]
+    if before.state.idle and not any(map(cause.watch.terms.breached, values)):
+        return Verdict(cause, before, before, [])
+    return _evaluated(look, cause, before, points, others)
+
+
+def _evaluated(look: Look, cause: Cause, before: Remembered, points: list[Point], others: Newest) -> Verdict:
+    terms, seen = cause.watch.terms, _scheduled(points, cause.watch, look.place)
+    after, transitions = evaluation.evaluate(terms, before.state, seen, others=others)
+    return Verdict(cause, before, Remembered(after, {}), transitions)
+
+
+def _scheduled(points: list[Point], watch: Watch, place: Place) -> list[Point]:
+    return points if watch.schedule == Schedule.ALWAYS else scheduled(points, watch, place)
 
 
 def _rates(look: Look, watch: Watch) -> tuple[list[Point], Newest]:
@@ -326,10 +310,7 @@ def _rates(look: Look, watch: Watch) -> tuple[list[Point], Newest]:
 def _judge_product(look: Look, cause: Cause, remembered: Remembered) -> Verdict:
     """The product follows the air, so it need be estimated only while the air or the estimate is beyond the limit."""
     watch, place, breached = cause.watch, look.place, cause.watch.terms.breached
-    air, others = look.batch.points(METRICS[0]), look.newest[METRICS[0]]
-    warm = any(breached(point.value) for point in air) or any(breached(value) for _, value, _ in others.values())
-    if remembered.state.idle and not remembered.carried and not warm:
-        return Verdict(cause, remembered, remembered, [])
+    air, others = look.batch.points(METRICS[0]), look.earlier.newest(METRICS[0])
     start = remembered.carried
     if not start or not others.keys() <= start.keys():
         (first, _), _ = look.batch.edges
@@ -337,28 +318,38 @@ def _judge_product(look: Look, cause: Cause, remembered: Remembered) -> Verdict:
         past = looking_back.read(place.unit_id, since=since, until=first)
         estimates = evaluation.product(past.points(METRICS[0]), place.tau_s)
         start = {point.sensor: (point.at, point.value) for point in estimates} | start
-    points = evaluation.product(air, place.tau_s, start)
+    points, latest = followed(air, place.tau_s, start)
     siblings = {
         sensor: (start[sensor][0], start[sensor][1], gap) for sensor, (_, _, gap) in others.items() if sensor in start
     }
     after, transitions = evaluation.evaluate(
-        watch.terms, remembered.state, scheduled(points, watch, place), others=siblings
+        watch.terms, remembered.state, _scheduled(points, watch, place), others=siblings
     )
-    latest = start | {point.sensor: (point.at, point.value) for point in points}
-    airs = {sensor: value for sensor, (_, value, _) in others.items()} | {p.sensor: p.value for p in air}
-    goes_on = (
-        not after.idle
-        or any(breached(value) for value in airs.values())
-        or any(breached(value) for _, value in latest.values())
-    )
+    goes_on = not after.idle or any(breached(value) for _, value in latest.values())
+    if not goes_on:
+        airs = {sensor: value for sensor, (_, value, _) in others.items()} | {p.sensor: p.value for p in air}
+        goes_on = any(breached(value) for value in airs.values())
     return Verdict(cause, remembered, Remembered(after, latest if goes_on else {}), transitions)
+
+
+def _judge_sensors(look: Look, remembered: Mapping[str, Remembered], probes: Register, at: datetime) -> list[Verdict]:
+    """The rules of one sensor. Its readings alone begin nothing: a silence begins by the clock, a fault with one."""
+    faulty = {sensor for sensor, _ in look.batch.faults}
+    verdicts = []
+    for watch in look.watches:
+        if watch.signal not in OF_ONE_SENSOR:
+            continue
+        for cause in consequences.causes(watch, look.place, look.batch.sensors, probes):
+            assert cause.sensor is not None  # noqa: S101 (it is one sensor's)
+            before = remembered.get(cause.key, _NOTHING)
+            if not before.state.idle or (watch.signal == FAULT and cause.sensor.id in faulty):
+                verdicts.append(_judge_sensor(look, cause, before, at))
+    return verdicts
 
 
 def _judge_sensor(look: Look, cause: Cause, remembered: Remembered, at: datetime) -> Verdict:
     """A rule of one sensor: its fault, or its silence."""
     assert cause.sensor is not None  # noqa: S101 (it is one sensor's)
-    if cause.watch.signal == SILENCE and remembered.state.idle:
-        return Verdict(cause, remembered, remembered, [])
     heard = look.heard.get(cause.sensor.id, -np.inf)
     times = [time for time in look.batch.times_of(cause.sensor.id) if time > heard]
     if cause.watch.signal == SILENCE:
@@ -419,9 +410,14 @@ SELECT string_agg(unit_id::text, ','), array_agg(id), array_agg(expected_interva
 FROM sensors_sensor
 WHERE unit_id = ANY ($1::uuid[]) AND retired_at IS NULL AND last_reading_at IS NOT NULL
 """
+# Those of sensors by the sensor: one that moves takes its silence along.
 _LOCK_STATES: Final = """
-SELECT jsonb_object_agg(cause_key, state)::text FROM (
-  SELECT cause_key, state FROM alerts_rulestate WHERE cause_key = ANY ($1::text[]) ORDER BY cause_key FOR UPDATE
+SELECT jsonb_object_agg(cause_key, state) FILTER (WHERE sensor_id IS NULL)::text,
+       jsonb_object_agg(cause_key, state) FILTER (WHERE sensor_id IS NOT NULL)::text
+FROM (
+  SELECT cause_key, state, sensor_id FROM alerts_rulestate
+  WHERE (unit_id = ANY ($1::uuid[]) AND sensor_id IS NULL) OR sensor_id = ANY ($2::integer[])
+  ORDER BY cause_key FOR UPDATE
 ) AS locked
 """
 _KEEP: Final = """
@@ -436,41 +432,41 @@ ON CONFLICT (cause_key) DO UPDATE SET state = excluded.state, active = excluded.
 
 
 def _lock(
-    units: Sequence[UUID], keys: Sequence[str], known: Before
-) -> tuple[dict[tuple[UUID, str], Newest], dict[UUID, tuple[float, int]], dict[str, Remembered]]:
-    """The newest of each (unit, metric) and of each unit before this batch, and what is remembered; in one round.
+    batches: Mapping[UUID, Batch], known: Before
+) -> tuple[dict[UUID, Earlier], dict[str, Remembered], dict[str, Remembered]]:
+    """What each unit had measured before this batch; what is remembered of units and of sensors, by cause. One round.
 
     Units first: two writers with different sensors of one unit take turns.
     """
-    ids = array_of(units)
-    _, sensors, (states,) = ask([Step(_LOCK_UNITS, [ids]), Step(_NEWEST, [ids]), Step(_LOCK_STATES, [array_of(keys)])])
+    ids = array_of(batches)
+    speaking = np.array([sensor for batch in batches.values() for sensor in batch.sensors])
+    steps = [Step(_LOCK_UNITS, [ids]), Step(_NEWEST, [ids]), Step(_LOCK_STATES, [ids, int4s(speaking)])]
+    _, sensors, (of_units, of_sensors) = ask(steps)
+    return _earlier(sensors, list(batches), known), _remembered(of_units), _remembered(of_sensors)
+
+
+def _remembered(states: str | None) -> dict[str, Remembered]:
     columns: dict[str, dict[str, Any]] = msgspec.json.decode(states or "{}")
-    remembered = {key: Remembered(decode(column), carried(column)) for key, column in columns.items()}
-    return *_newest(sensors, known), remembered
+    return {key: Remembered(decode(column), carried(column)) for key, column in columns.items() if column}
 
 
-def _newest(row: Row, known: Before) -> tuple[dict[tuple[UUID, str], Newest], dict[UUID, tuple[float, int]]]:
-    """Siblings count while they are fresh. Sensors of this batch have its values already: take those before it."""
-    newest: dict[tuple[UUID, str], Newest] = defaultdict(dict)
-    last: dict[UUID, tuple[float, int]] = {}
-    units, *columns = row
-    if units is None:
-        return newest, last
-    earlier = {sensor: position for position, sensor in enumerate(known.sensor.tolist())}
-    before = (known.temperature, known.humidity, known.battery, known.signal, known.door)
-    rows = zip(units.split(","), *(column.tolist() for column in columns), strict=True)
-    for unit_text, sensor, interval_s, stored_ms, *stored in rows:
-        unit_id, ms, values = UUID(unit_text), stored_ms, stored
-        if sensor in earlier:
-            position = earlier[sensor]
-            ms, values = int(known.ms[position]), [int(column[position]) for column in before]
-        if ms == NEVER:
-            continue
-        last[unit_id] = max(last.get(unit_id, (ms / 1000, sensor)), (ms / 1000, sensor))
-        for metric, scale, value in zip(METRICS, SCALES, values, strict=True):
-            if value != MISSING:
-                newest[unit_id, metric][sensor] = (ms / 1000, value / scale, gap_s(interval_s))
-    return newest, last
+def _earlier(row: Row, units: Sequence[UUID], known: Before) -> dict[UUID, Earlier]:
+    """Sensors of this batch have its values already: take those before it."""
+    earlier = {str(unit_id): Earlier() for unit_id in units}
+    owners, *columns = row
+    if owners is not None:
+        places = {sensor: position for position, sensor in enumerate(known.sensor.tolist())}
+        before = (known.temperature, known.humidity, known.battery, known.signal, known.door)
+        for owner, sensor, interval_s, ms, *values in zip(
+            owners.split(","), *(column.tolist() for column in columns), strict=True
+        ):
+            position = places.get(sensor)
+            if position is None:
+                earlier[owner].add(sensor, ms, values, interval_s)
+            elif known.ms[position] != NEVER:
+                was = [int(column[position]) for column in before]
+                earlier[owner].add(sensor, int(known.ms[position]), was, interval_s)
+    return dict(zip(units, earlier.values(), strict=True))
 
 
 def _keep(changed: Sequence[Verdict]) -> None:

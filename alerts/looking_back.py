@@ -20,6 +20,7 @@ from uuid import UUID
 
 import numpy as np
 from django.db.models import Q
+from msgspec.structs import replace
 
 from alerts import evaluation
 from alerts.evaluation import (
@@ -90,7 +91,7 @@ class Past:
 
 def scheduled(points: list[Point], watch: Watch, place: Place) -> list[Point]:
     """The points with those marked that lie outside the rule's schedule."""
-    return [point if watch.watches_at(point.at, place) else point._replace(watched=False) for point in points]
+    return [point if watch.watches_at(point.at, place) else replace(point, watched=False) for point in points]
 
 
 # What came before a sensor was claimed became history, and opens no alerts (contract: "Unknown sensors"). The delay is

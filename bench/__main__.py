@@ -105,13 +105,13 @@ async def measure_evaluation(twins: dict[str, house.House], used: fleet.Fleet, s
         say(f"warming up with rules and without, {shape.readings} a request")
         await bench.warm_up(shape)
     loads: dict[str, Any] = {}
-    for repeat in range(1, sizes.repeats + 1):
+    for repeat in range(1, sizes.evaluation_repeats + 1):
         for shape in sizes.evaluation_shapes:
             got = await bench.measure(shape, repeat)
             loads.setdefault(str(shape.readings), []).append(got)
             say(
-                f"{repeat} of {sizes.repeats}: {shape.readings:4} a request: with rules {got['ratio']} of the "
-                f"throughput without, {got['opened']} alerts opened, load average {got['load_average']}"
+                f"{repeat} of {sizes.evaluation_repeats}: {shape.readings:4} a request: with rules {got['ratio']} "
+                f"of the throughput without, {got['opened']} alerts opened, load average {got['load_average']}"
             )
     say(f"making {sizes.remembered} sensors")
     memory = MemoryBench(twins["judging"], used, sizes)

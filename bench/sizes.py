@@ -48,6 +48,7 @@ class Sizes:
     summed_up: int = 20  # sensors with the longest past, whose hours and days are made
     screens: int = 20  # opened, for the newest of all sensors
     evaluation_shapes: tuple[Shape, ...] = SHAPES
+    evaluation_repeats: int = 7  # two short loads in turn differ by a sixth from one time to the next
     remembered: int = 100_000  # sensors whose readings one process judges, for its memory
     passes: int = 6  # over all of them
     rush_rate: int = 200  # requests a second
@@ -90,6 +91,7 @@ QUICK = Sizes(
     slow_messages=500,
     bulk_jobs=10_000,
     bullmq_jobs=20_000,
+    evaluation_repeats=1,
     remembered=10_000,
     rush_seconds=5.0,
     rush_units=100,
@@ -121,6 +123,7 @@ TINY = Sizes(
     summed_up=2,
     screens=2,
     evaluation_shapes=(Shape(readings=100, connections=2, most=2),),
+    evaluation_repeats=2,
     remembered=200,
     passes=2,
     rush_rate=40,

@@ -6,9 +6,11 @@ Made from stored readings, sensor by sensor, so that the same is seen by live in
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import expm1
 from typing import Final
+
+from msgspec.structs import replace
 
 from alerts.evaluation.timers import Point
 
@@ -25,21 +27,33 @@ def product(points: Iterable[Point], tau_s: float, start: dict[int, tuple[float,
     of time; pauses count in full, since food goes on warming unseen. `start` is what the estimate was last, sensor ->
     (time, value); without it the product begins as warm as the air. A small tau is the safe side, 0 is the air itself.
     """
-    newest = dict(start or {})
+    estimates, _ = followed(points, tau_s, start or {})
+    return estimates
+
+
+def followed(
+    points: Iterable[Point], tau_s: float, start: Mapping[int, tuple[float, float]]
+) -> tuple[list[Point], dict[int, tuple[float, float]]]:
+    """`product`, and what the estimate is last: the `start` of what comes next."""
+    newest = dict(start)
     estimates = []
     for point in points:
-        air = point.value
-        if point.sensor in newest and tau_s > 0:
-            seen, before = newest[point.sensor]
-            nearer = -expm1(-max(0.0, point.at - seen) / tau_s)
+        at, sensor, air = point.at, point.sensor, point.value
+        known = newest.get(sensor)
+        if known is not None and tau_s > 0:
+            seen, before = known
+            nearer = -expm1((seen - at) / tau_s) if at > seen else 0.0
+            estimate = before + (air - before) * nearer
             # Between the two, whatever the last digit of a float says.
-            estimate = min(max(before + (air - before) * nearer, min(before, air)), max(before, air))
-            newest[point.sensor] = (max(point.at, seen), estimate)
+            coldest, warmest = (before, air) if before <= air else (air, before)
+            if not coldest <= estimate <= warmest:
+                estimate = coldest if estimate < coldest else warmest
+            newest[sensor] = (at if at > seen else seen, estimate)
         else:
             estimate = air
-            newest[point.sensor] = (point.at, estimate)
-        estimates.append(point._replace(value=estimate))
-    return estimates
+            newest[sensor] = (at, estimate)
+        estimates.append(Point(at, sensor, estimate, point.gap_s, point.watched))
+    return estimates, newest
 
 
 def rate(points: Iterable[Point]) -> list[Point]:
@@ -62,7 +76,7 @@ def rate(points: Iterable[Point]) -> list[Point]:
         base = _base(mine, place, point)
         if base is not None:
             hours = (point.at - base.at) / HOUR_S
-            rates.append(point._replace(value=(point.value - base.value) / hours))
+            rates.append(replace(point, value=(point.value - base.value) / hours))
     return rates
 
 

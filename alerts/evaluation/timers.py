@@ -45,7 +45,7 @@ class Terms(NamedTuple):
         return max(one, other) if self.condition == "above" else min(one, other)
 
 
-class Point(NamedTuple):
+class Point(msgspec.Struct, frozen=True, gc=False):
     """One sensor's value: seconds since 1970 by the device's clock, and the longest pause that still counts.
 
     `watched`: inside the rule's schedule.
@@ -130,10 +130,11 @@ def steps(
     }
     # Most points are fine in a unit that is fine: nothing is asked of those, so that a year is judged in seconds.
     beyond = {sensor for sensor, (_, value, _) in latest.items() if terms.breached(value)}
+    is_above, threshold = terms.condition == "above", terms.threshold
     for point in points:
-        sensor = point.sensor
-        latest[sensor] = (point.at, point.value, point.gap_s)
-        if terms.breached(point.value):
+        now, sensor, value, point_gap_s = point.at, point.sensor, point.value, point.gap_s
+        latest[sensor] = (now, value, point_gap_s)
+        if value > threshold if is_above else value < threshold:
             beyond.add(sensor)
         else:
             beyond.discard(sensor)
@@ -141,39 +142,43 @@ def steps(
                 state = IDLE
                 yield IDLE, None
                 continue
-        at = point.at if state.at is None else max(point.at, state.at)
-        worst, value = sensor, point.value
-        for other, (seen, held, gap_s) in latest.items():
-            fresh = at - seen <= (point.gap_s if gap_s is None else gap_s)
-            if fresh and held != value and terms.worse(value, held) == held:
-                worst, value = other, held
-        state, transition = _judge(terms, state, at=at, sensor=worst, value=value, point=point)
+        before = state.at
+        at = now if before is None or now >= before else before
+        worst = sensor
+        if len(latest) > 1:
+            for other, (seen, held, gap_s) in latest.items():
+                is_worse = held > value if is_above else held < value
+                if is_worse and at - seen <= (point_gap_s if gap_s is None else gap_s):
+                    worst, value = other, held
+        elapsed = 0.0 if before is None else at - before
+        counted = elapsed if elapsed <= point_gap_s else 0.0
+        if state.open or state.held:
+            state, transition = _go_on(terms, state, at, value, counted)
+        else:
+            state, transition = _judge(terms, state, at, worst, value, counted, point.watched)
         yield state, transition
 
 
 def _judge(
-    terms: Terms, state: State, *, at: float, sensor: int, value: float, point: Point
+    terms: Terms, state: State, at: float, sensor: int, value: float, counted: float, is_watched: bool
 ) -> tuple[State, Transition | None]:
-    elapsed = 0.0 if state.at is None else at - state.at
-    counted = elapsed if elapsed <= point.gap_s else 0.0
-    breached, cleared = terms.breached(value), terms.cleared(value)
-    if state.open or state.held:
-        return _judge_open(terms, state, at=at, value=value, counted=counted, breached=breached, cleared=cleared)
-    if not breached or not (point.watched or state.breached):
+    """A point while nothing is open; `counted` is the time since the one before, if it counts."""
+    was_breached = state.breached
+    if not terms.breached(value) or not (is_watched or was_breached):
         return IDLE, None
-    since = state.since if state.breached and state.since is not None else at
-    peak = terms.worse(state.peak if state.breached else None, value)
-    if not point.watched:
+    since = state.since if was_breached and state.since is not None else at
+    peak = terms.worse(state.peak if was_breached else None, value)
+    if not is_watched:
         return State(breached=True, since=since, breach_s=state.breach_s, peak=peak), None
-    breach_s = state.breach_s + counted if state.breached else 0.0
+    breach_s = state.breach_s + counted if was_breached else 0.0
     opened = breach_s >= terms.delay_s
     after = State(at=at, breached=True, since=since, breach_s=breach_s, peak=peak, open=opened)
     return after, Opened(since, at, sensor, value, peak) if opened else None
 
 
-def _judge_open(
-    terms: Terms, state: State, *, at: float, value: float, counted: float, breached: bool, cleared: bool
-) -> tuple[State, Transition | None]:
+def _go_on(terms: Terms, state: State, at: float, value: float, counted: float) -> tuple[State, Transition | None]:
+    """A point while an alert is open, or was resolved by hand and hasn't cleared."""
+    breached, cleared = terms.breached(value), terms.cleared(value)
     peak = terms.worse(state.peak, value) if breached else state.peak
     clear_s = state.clear_s + counted if cleared and state.cleared else 0.0
     if cleared and clear_s >= terms.clear_delay_s:

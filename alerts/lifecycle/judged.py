@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
+
+import msgspec
 
 from alerts import mutes, telling, words
 from alerts.evaluation import Incident, Opened, Resolved
@@ -31,8 +33,14 @@ from alerts.lifecycle.moving import (
 from alerts.lifecycle.waiting import catch_up, keep_quiet, tell, wait
 from alerts.models import Alert, AlertEventKind, AlertRule, AlertStatus, Channel, Severity
 from alerts.telling import Why
+from freshtrack.rounds import Step, ask
 from sensors.models import Gateway, Sensor, Unit
 
+_WORSEN: Final = """
+UPDATE alerts_alert AS a SET peak = worse.peak
+FROM jsonb_to_recordset($1::jsonb) AS worse (cause text, peak float8)
+WHERE a.cause_key = worse.cause AND a.status <> 'resolved'
+"""
 _NAMES: Final = {
     "started_at": "began",
     "opened_at": "opened",
@@ -95,6 +103,16 @@ def resolve_cleared(*, cause: str, resolved: Resolved, at: datetime, soon: bool 
     else:
         end(alert, **how, at=at, peak=peak)
     return alert
+
+
+def worsen(peaks: Mapping[str, float | None]) -> None:
+    """Keep how bad it has become by now (cause -> peak) with the alerts of causes that are open, however many.
+
+    Call inside the transaction that judges, with the states of the causes locked.
+    """
+    if peaks:
+        known = msgspec.json.encode([{"cause": cause, "peak": peak} for cause, peak in sorted(peaks.items())])
+        ask([Step(_WORSEN, [known.decode()])])
 
 
 def open_found(

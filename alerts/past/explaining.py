@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.db.models import Q
+from msgspec.structs import astuple
 
 from alerts import looking_back, scopes, silence
 from alerts.evaluation import IDLE, Point, State, Terms, replay
@@ -322,7 +323,7 @@ def _begin(terms: Terms, points: Sequence[Point], *, after: float, before: float
     """Behind the last point at which surely nothing was in breach, open or held."""
     if not points:
         return None
-    at, sensor, value, gap, watched = (np.array(column) for column in zip(*points, strict=True))
+    at, sensor, value, gap, watched = (np.array(column) for column in zip(*map(astuple, points), strict=True))
     scan = Scan(terms, Track(at, sensor, value.astype(np.float64), gap.astype(np.float64), watched))
     quiet = scan.quiet_row(after=after, before=before)
     return None if quiet is None else quiet + 1

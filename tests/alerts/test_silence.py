@@ -38,6 +38,7 @@ from tests.factories import (
     NOON,
     AreaFactory,
     OrganizationFactory,
+    RuleFactory,
     SiteFactory,
     UnitFactory,
     UserFactory,
@@ -387,6 +388,15 @@ class TestWhatNoReadingEnds:
         with as_system():
             assert not RuleState.objects.filter(active=True).exists()
         assert sweep(12) == 0
+
+    def test_a_sensor_that_speaks_in_another_unit_isnt_silent_any_more(self, sensor: Sensor) -> None:
+        sweep(10)
+        freezer = UnitFactory(area=sensor.unit.area, name="Freezer")
+        RuleFactory(organization=sensor.organization, unit=freezer)
+        with as_system():
+            provisioning.claim(sensor=sensor, unit=freezer, at=at(11))
+        post(sensor.organization, reading(11.5, 8.0), at=at(11.5))
+        assert (only().status, only().resolved_at) == ("resolved", at(11.5))
 
     def test_a_sensor_that_was_moved_is_told_of_where_it_is(self, sensor: Sensor) -> None:
         sweep(10)

@@ -289,6 +289,31 @@ class TestJudging:
         with as_system():
             assert not RuleState.objects.exists()
 
+    def test_what_is_in_breach_takes_two_rounds_more_in_however_many_units(self, watched: Sensor) -> None:
+        others = [SensorFactory(unit=UnitFactory(area=watched.unit.area)).serial for _ in range(4)]
+        store(watched.organization, *[reading(0, 3.0, sensor=serial) for serial in ("S", *others)])
+        with sent("Sync") as rounds:
+            store(watched.organization, reading(1, 8.0), *[reading(1, 3.0, sensor=serial) for serial in others])
+        assert len(rounds) == 3
+        with sent("Sync") as rounds:
+            store(watched.organization, *[reading(2, 8.0, sensor=serial) for serial in ("S", *others)])
+        assert len(rounds) == 3
+        with as_system():
+            assert RuleState.objects.filter(active=True).count() == 5
+
+    def test_late_readings_of_two_sensors_count_from_the_earlier_one(self, watched: Sensor) -> None:
+        other = SensorFactory(unit=watched.unit).serial
+        with as_system():
+            AlertRule.objects.update(changed_at=NOON - timedelta(days=1))
+        post(watched.organization, *warm(until=35), *[reading(minute, 3.0) for minute in range(40, 125, 5)])
+        post(watched.organization, reading(120, 3.0, sensor=other))
+        with as_system():
+            alert = Alert.objects.get()
+        assert (alert.status, alert.contradicted_at) == ("resolved", None)
+        # It was cold in between after all; the other sensor's late reading is of an hour after the alert's end.
+        post(watched.organization, reading(12, 3.0), reading(100, 3.0, sensor=other))
+        assert fresh(alert).contradicted_at is not None
+
     def test_an_open_critical_silences_the_messages_of_the_warning_not_its_row(self, watched: Sensor) -> None:
         RuleFactory(organization=watched.organization, severity="critical", threshold=7.0, delay_s=900)
         post(watched.organization, *warm(until=60))
