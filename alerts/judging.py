@@ -192,7 +192,7 @@ def _needed(news: _News, rulebook: Rulebook, known: Before, asked: Collection[UU
         numbers = news.unit[sensors]
         first = np.full(len(needed), np.inf)
         np.minimum.at(first, numbers, earliest)
-        times = {news.units[n]: float(first[n]) for n in np.unique(numbers).tolist() if n < len(news.units)}
+        times = {news.units[n]: float(first[n]) for n in np.unique(numbers).tolist() if n >= 0}
         for unit_id in looking_back.units_with_alerts(times):
             needed[news.numbers[unit_id]] = True
     needed[-1] = False

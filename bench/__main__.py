@@ -14,7 +14,7 @@ from typing import Any
 import uvloop
 
 from bench import capacity, fleet, house, machine, node, past, scoreboard, tables
-from bench.evaluation import EvaluationBench
+from bench.evaluation import EvaluationBench, together
 from bench.growth import GrowthBench
 from bench.history import HistoryBench
 from bench.ingest import IngestBench, contestant_of
@@ -105,14 +105,11 @@ async def measure_evaluation(twins: dict[str, house.House], used: fleet.Fleet, s
         say(f"warming up with rules and without, {shape.readings} a request")
         await bench.warm_up(shape)
     loads: dict[str, Any] = {}
-    for repeat in range(1, sizes.evaluation_repeats + 1):
+    for turn in range(1, sizes.evaluation_turns + 1):
         for shape in sizes.evaluation_shapes:
-            got = await bench.measure(shape, repeat)
-            loads.setdefault(str(shape.readings), []).append(got)
-            say(
-                f"{repeat} of {sizes.evaluation_repeats}: {shape.readings:4} a request: with rules {got['ratio']} "
-                f"of the throughput without, {got['opened']} alerts opened, load average {got['load_average']}"
-            )
+            loads.setdefault(str(shape.readings), []).append(await bench.measure(shape, turn))
+        told = ", ".join(f"{together(turns)} with {readings} a request" for readings, turns in loads.items())
+        say(f"{turn} of {sizes.evaluation_turns}: throughput with rules / without up to now: {told}")
     say(f"making {sizes.remembered} sensors")
     memory = MemoryBench(twins["judging"], used, sizes)
     return {"evaluation": loads, "memory": await memory.measure()}

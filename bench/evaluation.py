@@ -29,6 +29,12 @@ NO_RULES = "DELETE FROM alerts_alertrule"
 ALERTS = "SELECT count(*), count(resolved_at) FROM alerts_alert"
 
 
+def together(turns: list[dict[str, Any]]) -> float:
+    """The throughput with rules over that without, of all turns."""
+    with_rules, without = (sum(got[name]["readings_a_second"] for got in turns) for name in ("with", "without"))
+    return round(with_rules / without, 3)
+
+
 def troubled(pulses: list[Pulse]) -> list[Pulse]:
     """The same sensors, some of them defrosting and some of them broken, each at its own time."""
     return [
@@ -66,12 +72,12 @@ class EvaluationBench:
         for contestant in self.contestants:
             await self._loads.warm_up(shape, contestant, self._sizes.warm_up_seconds)
 
-    async def measure(self, shape: Shape, repeat: int) -> dict[str, Any]:
-        """One load into each; who begins changes from repeat to repeat."""
+    async def measure(self, shape: Shape, turn: int) -> dict[str, Any]:
+        """One short load into each; who begins changes from turn to turn."""
         got: dict[str, Any] = {"load_average": machine.load_average()}
         before = self._alerts()
-        for contestant in self.contestants[:: 1 if repeat % 2 else -1]:
-            _, measured, commits = await self._loads.counted(shape, contestant, self._sizes.seconds)
+        for contestant in self.contestants[:: 1 if turn % 2 else -1]:
+            _, measured, commits = await self._loads.counted(shape, contestant, self._sizes.evaluation_seconds)
             requests = measured.load.requests
             got[contestant.name] = {
                 **measured.told(requests * shape.readings),

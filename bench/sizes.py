@@ -48,7 +48,9 @@ class Sizes:
     summed_up: int = 20  # sensors with the longest past, whose hours and days are made
     screens: int = 20  # opened, for the newest of all sensors
     evaluation_shapes: tuple[Shape, ...] = SHAPES
-    evaluation_repeats: int = 7  # two short loads in turn differ by a sixth from one time to the next
+    # Many short turns: a machine that others use, too, is slow for seconds, and that must not hit one side only.
+    evaluation_turns: int = 16
+    evaluation_seconds: float = 1.0
     remembered: int = 100_000  # sensors whose readings one process judges, for its memory
     passes: int = 6  # over all of them
     rush_rate: int = 200  # requests a second
@@ -91,7 +93,8 @@ QUICK = Sizes(
     slow_messages=500,
     bulk_jobs=10_000,
     bullmq_jobs=20_000,
-    evaluation_repeats=1,
+    evaluation_turns=4,
+    evaluation_seconds=0.5,
     remembered=10_000,
     rush_seconds=5.0,
     rush_units=100,
@@ -123,7 +126,8 @@ TINY = Sizes(
     summed_up=2,
     screens=2,
     evaluation_shapes=(Shape(readings=100, connections=2, most=2),),
-    evaluation_repeats=2,
+    evaluation_turns=2,
+    evaluation_seconds=0.5,
     remembered=200,
     passes=2,
     rush_rate=40,

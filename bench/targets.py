@@ -1,7 +1,7 @@
 """What the figures are to be, and whether they are: ratios within one run, and a few absolute figures.
 
 Ratios are made within a repeat, where both sides met the same machine, and told as minimum, median and maximum over the
-repeats. A target is met if the median meets it.
+repeats. A target is met if the median meets it. What judging costs is told of many short turns together.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any, Final
 
 from bench.contestants import FRESHTRACK, TWO
+from bench.evaluation import together
 
 Results = dict[str, Any]
 Repeats = Sequence[dict[str, Any]]
@@ -177,10 +178,11 @@ def _bytes(results: Results) -> list[Figure]:
 
 def _evaluation(results: Results) -> list[Figure]:
     made = []
-    for shape, repeats in results.get("evaluation", {}).items():
-        title, ratios = f"{shape} a request, with rules / without", [got["ratio"] for got in repeats]
-        made.append(Figure(name=f"{title}, readings/s", values=ratios, at_least=WITH_RULES.get(int(shape))))
-        made.append(Figure(name=f"{title}, CPU a reading", values=[got["cpu_ratio"] for got in repeats]))
+    for shape, turns in results.get("evaluation", {}).items():
+        title, wanted = f"{shape} a request, with rules / without", WITH_RULES.get(int(shape))
+        made.append(Figure(name=f"{title}, readings/s of all turns", values=[together(turns)], at_least=wanted))
+        made.append(Figure(name=f"{title}, readings/s turn by turn", values=[got["ratio"] for got in turns]))
+        made.append(Figure(name=f"{title}, CPU a reading", values=[got["cpu_ratio"] for got in turns]))
     memory = results.get("memory")
     if memory:
         before, last = memory["passes_mb"][-2:]

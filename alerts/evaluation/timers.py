@@ -45,7 +45,7 @@ class Terms(NamedTuple):
         return max(one, other) if self.condition == "above" else min(one, other)
 
 
-class Point(msgspec.Struct, frozen=True, gc=False):
+class Point(msgspec.Struct, frozen=True, order=True, gc=False):
     """One sensor's value: seconds since 1970 by the device's clock, and the longest pause that still counts.
 
     `watched`: inside the rule's schedule.

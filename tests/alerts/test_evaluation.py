@@ -7,6 +7,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from alerts.evaluation import Opened, Point, Resolved, State, Terms, evaluate, resolved_by_hand
 
@@ -103,13 +104,13 @@ def test_the_peak_grows_while_it_is_open() -> None:
 
 
 def test_the_warmest_of_several_sensors_counts() -> None:
-    warm, cold = steady(8, until=30), [p._replace(sensor=2) for p in steady(3, until=30)]
+    warm, cold = steady(8, until=30), [replace(p, sensor=2) for p in steady(3, until=30)]
     mixed = sorted(warm + cold, key=lambda p: (p.at, p.sensor))
     assert story(ABOVE_5_FOR_30, mixed) == [("opened", 30)]
 
 
 def test_a_sensor_that_fell_silent_stops_counting_after_its_gap() -> None:
-    warm, cold = points((0, 8)), [p._replace(sensor=2) for p in steady(3, start=5, until=40)]
+    warm, cold = points((0, 8)), [replace(p, sensor=2) for p in steady(3, start=5, until=40)]
     assert story(ABOVE_5_FOR_30, [*warm, *cold]) == []
 
 
@@ -135,7 +136,7 @@ def test_each_sensor_counts_for_its_own_gap() -> None:
 
 
 def outside(seen: list[Point]) -> list[Point]:
-    return [point._replace(watched=False) for point in seen]
+    return [replace(point, watched=False) for point in seen]
 
 
 def test_outside_its_schedule_a_rule_starts_nothing() -> None:

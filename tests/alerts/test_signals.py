@@ -7,6 +7,7 @@ from math import exp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from alerts.evaluation import Point, product, rate
 
@@ -85,7 +86,7 @@ def test_what_is_older_than_the_window_and_a_gap_says_nothing() -> None:
 
 
 def test_a_sensor_that_reports_hourly_is_compared_with_its_reading_before() -> None:
-    hourly = [point._replace(gap_s=3 * 3600.0) for point in points((0, 2.0), (60, 5.0))]
+    hourly = [replace(point, gap_s=3 * 3600.0) for point in points((0, 2.0), (60, 5.0))]
     assert values(rate(hourly)) == [3.0]
 
 
@@ -143,5 +144,5 @@ def test_a_rate_needs_no_more_past_than_15_minutes_and_a_gap(seen: list[Point], 
 
 @given(measured())
 def test_a_steady_rise_has_one_rate(seen: list[Point]) -> None:
-    rising = [point._replace(value=(point.at - 1_760_000_000.0) / 3600 * 6) for point in seen]
+    rising = [replace(point, value=(point.at - 1_760_000_000.0) / 3600 * 6) for point in seen]
     assert all(value == pytest.approx(6.0) for value in values(rate(rising)))

@@ -53,7 +53,7 @@ def test_every_measurement_is_repeated_and_has_its_limit_beside_it(results: dict
 def test_the_same_is_judged_and_only_stored_and_memory_is_told_after_each_pass(results: dict[str, Any]) -> None:
     repeats, memory = results["evaluation"]["100"], results["memory"]
 
-    assert len(repeats) == TINY.repeats
+    assert len(repeats) == TINY.evaluation_turns
     for got in repeats:
         assert got["ratio"] == pytest.approx(
             got["with"]["readings_a_second"] / got["without"]["readings_a_second"], rel=0.1

@@ -83,13 +83,21 @@ def test_a_distribution_has_every_sample_in_its_class() -> None:
 
 
 def test_judging_may_cost_a_quarter_and_remembers_nothing_new_in_the_end() -> None:
-    repeats = [{"ratio": ratio, "cpu_ratio": 1.2} for ratio in (0.74, 0.75, 0.8)]
+    turns = [
+        {
+            "with": {"readings_a_second": rate},
+            "without": {"readings_a_second": 100},
+            "ratio": rate / 100,
+            "cpu_ratio": 1.2,
+        }
+        for rate in (60, 70, 95)
+    ]
     memory = {"sensors": 100_000, "passes_mb": [200.0, 300.0, 310.0]}
 
-    told = by_name({"evaluation": {"1000": repeats, "1": repeats}, "memory": memory})
+    told = by_name({"evaluation": {"1000": turns, "1": turns}, "memory": memory})
 
-    assert told["1000 a request, with rules / without, readings/s"].verdict == "met"
-    assert told["1 a request, with rules / without, readings/s"].verdict == ""
+    assert told["1000 a request, with rules / without, readings/s of all turns"].verdict == "met"
+    assert told["1 a request, with rules / without, readings/s of all turns"].verdict == ""
     name = "memory after 100000 sensors were judged, the last pass / the one before"
     assert (told[name].values, told[name].verdict) == ([1.033], "met")
 
