@@ -84,10 +84,12 @@ def test_pages_are_whole_and_their_statements_are_counted(results: dict[str, Any
 def test_the_fleet_is_judged_and_worries_nobody(results: dict[str, Any], place: house.House) -> None:
     with place.database() as database:
         rules = database.execute(
-            "SELECT rule_name, count(*) FROM alerts_alert WHERE rule_id IS NOT NULL GROUP BY 1"
+            "SELECT rule_name, count(*) FROM alerts_alert"
+            " WHERE rule_id IS NOT NULL AND condition <> 'no_data' GROUP BY 1"
         ).fetchall()
 
     # Only those that the journey and the rush opened; the crowd's, for the price of isolation, were opened by no rule.
+    # Where beat runs, a fleet whose day is over is silent: that is no verdict of a reading.
     rushed = TINY.rush_units // 2 + sum(got["opened_frame"]["count"] for got in results["rush"])
     assert sorted(rules) == [("At once", TINY.alerts * TINY.repeats), ("In a rush", rushed)]
 

@@ -254,8 +254,10 @@ def alerts_opened_once(house: Installation, ledger: Ledger) -> None:
         assert found.pop((serial, "lasting"), []) == expected, serial
     assert found == {}
     assert warm > 0
+    # A summary is about nothing by itself: its parts are rows of their own.
     twice = house.sql(
-        "SELECT about, event, count(*) FROM notifications_notification GROUP BY about, event HAVING count(*) > 1"
+        "SELECT about, event, count(*) FROM notifications_notification WHERE event <> 'summary'"
+        " GROUP BY about, event HAVING count(*) > 1"
     )
     assert twice == []
     # What comes and goes is kept quiet for a while: then the sweep is to tell of it.
