@@ -56,8 +56,9 @@ class Mailbox:
         self.sink = sink
 
     def messages(self) -> list[EmailMessage]:
+        """In the order of their promises, which their ids (UUID 7) keep: several lines carry them at once."""
         send_all()
-        return self.sink.messages
+        return sorted(self.sink.messages, key=lambda message: str(message["X-Entity-Ref-ID"]))
 
     def last(self, to: str) -> str:
         """The words of the newest message to this address."""
