@@ -243,7 +243,7 @@ class _Trip:
         while True:
             try:
                 with opening_as_system("delivery", origin=_ORIGIN) as steps:
-                    ask([*steps, claiming.settling(lease=self._lease, tried=some)])
+                    ask([*steps, *claiming.settling(lease=self._lease, tried=some)])
                 break
             except (OperationalError, InterfaceError) as error:
                 if time.monotonic() - since > SETTLE_WITHIN_S:
