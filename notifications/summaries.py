@@ -234,8 +234,8 @@ def written(claim: Claim) -> Claim:
 
 def _saying(message: Claimed, whole: Notification) -> Claimed:
     # With what it is about: a part that stayed alone has its own link to answer with.
-    said = replace(message.parcel, subject=whole.subject, text=whole.text, html=whole.html, severity=whole.severity)
-    return message._replace(parcel=replace(said, about=whole.about))
+    said = {name: getattr(whole, name) for name in ("subject", "text", "html", "severity", "about")}
+    return message._replace(parcel=message.parcel._replace(**said))
 
 
 def _words(ids: Sequence[UUID]) -> dict[UUID, Notification]:

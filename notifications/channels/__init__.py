@@ -13,10 +13,10 @@ final no. Anything else that is raised is tried again, so a channel needs no lis
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
 
@@ -48,8 +48,10 @@ class NotNow(Exception):
         self.unheard = unheard
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Parcel(NamedTuple):
     """A claimed message, as channels see it. `id` stays the same through every attempt: it is the idempotency key."""
 
     id: UUID
@@ -65,7 +67,7 @@ class Parcel:
     user_id: UUID | None = None
     severity: str = "info"
     confidential: bool = False
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = _NOTHING
 
 
 class Sent(NamedTuple):

@@ -6,7 +6,6 @@ import email
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from email.policy import default
 from typing import Any
@@ -138,7 +137,7 @@ def test_pauses_double_from_five_seconds_to_a_quarter_of_an_hour() -> None:
     with as_system():
         (message,) = claiming.claim(urgency=Urgency.DEFAULT, most=10).messages
     for attempt, seconds in ((1, 5), (2, 10), (3, 20), (8, 640), (9, 900), (40, 900)):
-        tried = message._replace(parcel=replace(message.parcel, attempt=attempt))
+        tried = message._replace(parcel=message.parcel._replace(attempt=attempt))
         wait_s = pause(tried)
         assert wait_s is not None
         assert 0.8 * seconds <= wait_s <= 1.2 * seconds
