@@ -1,5 +1,6 @@
 """The doorbell: tasks carry the id of a committed row, see Note [Rows are the queue] in docs/house.md."""
 
+import gc
 import os
 import signal
 import threading
@@ -7,7 +8,7 @@ import time
 from typing import Any
 
 from celery import Celery
-from celery.signals import before_task_publish, task_postrun, task_prerun, worker_shutting_down
+from celery.signals import before_task_publish, task_postrun, task_prerun, worker_process_init, worker_shutting_down
 from django.conf import settings
 
 from freshtrack import requests
@@ -39,6 +40,17 @@ def _end(task_id: str, **_: Any) -> None:
     request_id, organization = _before.pop(task_id)
     requests.go_back(request_id)
     requests.belong_to(organization)
+
+
+@worker_process_init.connect
+def _keep_what_is_loaded(**_: Any) -> None:
+    """Code and settings stay for as long as the worker does: no collection has to walk over them again.
+
+    A thousand claimed messages are many new objects, which set off a collection of everything: a third of the work of
+    claiming them.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @worker_shutting_down.connect
