@@ -224,6 +224,11 @@ class TestTheOrder:
                 if isinstance(field, models.ForeignKey) and referred in order and referred is not model:
                     assert order.index(model) < order.index(referred), f"{model.__name__}.{field.name}"
 
+    def test_a_message_is_out_of_the_outbox_before_its_attempts_go(self) -> None:
+        """Whoever settles needs the entry: no attempt is written after them, which nobody would delete."""
+        order = purging.tables()
+        assert order.index(OutboxEntry) < order.index(Attempt) < order.index(Notification)
+
 
 @pytest.mark.django_db(transaction=True)
 def test_twenty_thousand_readings_go_in_short_transactions() -> None:
