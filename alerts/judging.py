@@ -300,7 +300,8 @@ def _rates(look: Look, watch: Watch) -> tuple[list[Point], Newest]:
     (first, _), _ = look.batch.edges
     points = look.batch.points(watch.metric)
     gap = max([point.gap_s for point in points], default=0.0)
-    past = looking_back.read(look.place.unit_id, since=first - 2 * (WINDOW_S + gap), until=first)
+    since = first - 2 * (WINDOW_S + gap)
+    past = looking_back.read(look.place.unit_id, since=since, until=first, metrics=(watch.metric,))
     earlier = past.points(watch.metric)
     known = evaluation.rate(earlier)
     together = evaluation.rate([*earlier, *points])
@@ -315,9 +316,8 @@ def _judge_product(look: Look, cause: Cause, remembered: Remembered) -> Verdict:
     if not start or not others.keys() <= start.keys():
         (first, _), _ = look.batch.edges
         since = first - looking_back.WARM_UP * place.tau_s
-        past = looking_back.read(place.unit_id, since=since, until=first)
-        estimates = evaluation.product(past.points(METRICS[0]), place.tau_s)
-        start = {point.sensor: (point.at, point.value) for point in estimates} | start
+        past = looking_back.read(place.unit_id, since=since, until=first, metrics=METRICS[:1])
+        start = past.warmth(place.tau_s) | start
     points, latest = followed(air, place.tau_s, start)
     siblings = {
         sensor: (start[sensor][0], start[sensor][1], gap) for sensor, (_, _, gap) in others.items() if sensor in start
