@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -51,13 +52,17 @@ class IllegalTransition(DomainError):
     code = "illegal_transition"
 
 
+# A UUID is put into words slowly, and judging names the same few rules and units with every batch.
+_text: Final = lru_cache(maxsize=8192)(str)
+
+
 def cause_key(*, rule_id: Any, unit_id: Any = None, sensor_public_id: Any = None, gateway_id: Any = None) -> str:
     """What an alert is about while it is open: unique in the database until it is resolved. Give one of the three."""
     if sensor_public_id is not None:
         return f"sensor:{sensor_public_id}:rule:{rule_id}"
     if gateway_id is not None:
         return f"gateway:{gateway_id}:rule:{rule_id}"
-    return f"unit:{unit_id}:rule:{rule_id}"
+    return f"unit:{_text(unit_id)}:rule:{_text(rule_id)}"
 
 
 def kind_of(rule: AlertRule) -> str:
