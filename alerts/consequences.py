@@ -11,6 +11,7 @@ from alerts.evaluation import SAME_VALUE, Amended, Contradicted, Incident, Move,
 from alerts.models import Alert, AlertRule
 from alerts.scopes import Rank
 from alerts.watching import OF_ONE_SENSOR, PRODUCT, Place, Watch
+from freshtrack.rounds import Step, ask
 from sensors.models import Unit
 from sensors.register import MIN_GAP, Probe, Register
 
@@ -52,11 +53,12 @@ def causes(watch: Watch, place: Place, sensors: Iterable[int], probes: Register)
     ]
 
 
-def follow(in_order: Iterable[InOrder], again: Iterable[Again], *, at: datetime) -> None:
+def follow(in_order: Iterable[InOrder], again: Iterable[Again], *, at: datetime, keeping: Sequence[Step] = ()) -> None:
     """Move the alerts of judged causes. `at` is the server's clock. Call inside the transaction that judges.
 
     Critical ones first: an open critical silences the messages of the warning, in the same batch too. What was found
-    late is told once for each unit, however much of it there is.
+    late is told once for each unit, however much of it there is. `keeping` is what judging writes itself: it goes the
+    same way to the database.
     """
     found: list[Alert] = []
     worse: dict[str, float | None] = {}
@@ -65,7 +67,7 @@ def follow(in_order: Iterable[InOrder], again: Iterable[Again], *, at: datetime)
             found += _move_on(verdict, at=at)
         if verdict.after.open and verdict.after.peak != verdict.before.peak:
             worse[verdict.cause.key] = verdict.after.peak
-    lifecycle.worsen(worse)
+    ask([*lifecycle.worsening(worse), *keeping])
     for judged in sorted(again, key=lambda judged: not judged.cause.watch.is_critical):
         for move in judged.moves:
             found += _correct(judged, move, at=at)

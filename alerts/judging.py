@@ -57,7 +57,7 @@ class Verdict(NamedTuple):
     """What became of one rule with one unit, or with one sensor of it."""
 
     cause: Cause
-    before: Remembered
+    before: Remembered  # _NOTHING itself where nothing is stored
     after: Remembered
     transitions: Sequence[Transition]
 
@@ -243,8 +243,8 @@ def _judge_units(batches: dict[UUID, Batch], rulebook: Rulebook, known: Before, 
         [InOrder(v.cause, v.before.state, v.after.state, v.transitions) for v in moved],
         [Again(cause, hindsight.state, hindsight.moves) for cause, hindsight in again],
         at=at,
+        keeping=_keep([verdict for verdict in moved if verdict.changed]),
     )
-    _keep([verdict for verdict in moved if verdict.changed])
 
 
 def _place(rulebook: Rulebook, unit_id: UUID) -> Place:
@@ -300,7 +300,8 @@ def _rates(look: Look, watch: Watch) -> tuple[list[Point], Newest]:
     (first, _), _ = look.batch.edges
     points = look.batch.points(watch.metric)
     gap = max([point.gap_s for point in points], default=0.0)
-    past = looking_back.read(look.place.unit_id, since=first - 2 * (WINDOW_S + gap), until=first)
+    since = first - 2 * (WINDOW_S + gap)
+    past = looking_back.read(look.place.unit_id, since=since, until=first, metrics=(watch.metric,))
     earlier = past.points(watch.metric)
     known = evaluation.rate(earlier)
     together = evaluation.rate([*earlier, *points])
@@ -315,9 +316,8 @@ def _judge_product(look: Look, cause: Cause, remembered: Remembered) -> Verdict:
     if not start or not others.keys() <= start.keys():
         (first, _), _ = look.batch.edges
         since = first - looking_back.WARM_UP * place.tau_s
-        past = looking_back.read(place.unit_id, since=since, until=first)
-        estimates = evaluation.product(past.points(METRICS[0]), place.tau_s)
-        start = {point.sensor: (point.at, point.value) for point in estimates} | start
+        past = looking_back.read(place.unit_id, since=since, until=first, metrics=METRICS[:1])
+        start = past.warmth(place.tau_s) | start
     points, latest = followed(air, place.tau_s, start)
     siblings = {
         sensor: (start[sensor][0], start[sensor][1], gap) for sensor, (_, _, gap) in others.items() if sensor in start
@@ -420,7 +420,7 @@ FROM (
   ORDER BY cause_key FOR UPDATE
 ) AS locked
 """
-_KEEP: Final = """
+_KEEP_NEW: Final = """
 INSERT INTO alerts_rulestate (id, organization_id, cause_key, rule_id, unit_id, sensor_id, state, active)
 SELECT id, organization_id, cause_key, rule_id, unit_id, sensor_id, state, active
 FROM jsonb_to_recordset($1::jsonb)
@@ -428,6 +428,12 @@ FROM jsonb_to_recordset($1::jsonb)
            active boolean)
 ORDER BY cause_key
 ON CONFLICT (cause_key) DO UPDATE SET state = excluded.state, active = excluded.active
+"""
+# Of those that are locked it is known that they are there, so nothing needs to be tried.
+_KEEP: Final = """
+UPDATE alerts_rulestate AS s SET state = kept.state, active = kept.active
+FROM jsonb_to_recordset($1::jsonb) AS kept (cause_key text, state jsonb, active boolean)
+WHERE s.cause_key = kept.cause_key
 """
 
 
@@ -469,21 +475,24 @@ def _earlier(row: Row, units: Sequence[UUID], known: Before) -> dict[UUID, Earli
     return dict(zip(units, earlier.values(), strict=True))
 
 
-def _keep(changed: Sequence[Verdict]) -> None:
+def _keep(changed: Sequence[Verdict]) -> list[Step]:
     """Remember what the next batch needs. A unit that was always fine needs no row: most are, most of the time."""
-    if not changed:
-        return
-    rows = [
-        {
-            "id": uuid7(),
-            "organization_id": verdict.cause.place.organization_id,
-            "cause_key": verdict.cause.key,
-            "rule_id": verdict.cause.watch.rule_id,
-            "unit_id": verdict.cause.place.unit_id,
-            "sensor_id": verdict.cause.sensor.id if verdict.cause.sensor else None,
-            "state": encode(verdict.after.state, verdict.after.carried),
-            "active": not verdict.after.state.idle or bool(verdict.after.carried),
+    known: list[dict[str, Any]] = []
+    new: list[dict[str, Any]] = []
+    for cause, before, after, _ in changed:
+        row = {
+            "cause_key": cause.key,
+            "state": encode(after.state, after.carried),
+            "active": not after.state.idle or bool(after.carried),
         }
-        for verdict in changed
+        if before is not _NOTHING:
+            known.append(row)
+            continue
+        whose = {"organization_id": cause.place.organization_id, "rule_id": cause.watch.rule_id}
+        where = {"unit_id": cause.place.unit_id, "sensor_id": cause.sensor.id if cause.sensor else None}
+        new.append({"id": uuid7(), **whose, **where, **row})
+    return [
+        Step(statement, [msgspec.json.encode(rows).decode()])
+        for statement, rows in ((_KEEP, known), (_KEEP_NEW, new))
+        if rows
     ]
-    ask([Step(_KEEP, [msgspec.json.encode(rows).decode()])])

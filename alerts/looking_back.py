@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from math import inf
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -37,6 +38,7 @@ from alerts.evaluation import (
 )
 from alerts.evaluation.signals import WINDOW_S
 from alerts.models import Alert, AlertEvent, AlertEventKind
+from alerts.past.columns import product_of
 from alerts.watching import METRICS, PRODUCT, RATE, SCALES, Place, Watch
 from freshtrack.arrays import MISSING, moments
 from freshtrack.rounds import Row, Step, array_of, ask
@@ -54,10 +56,11 @@ _STEP: Final = 6
 class Past:
     """Stored readings of a unit's sensors, in order of time and sensor."""
 
-    def __init__(self, sensor: Column, ms: Column, values: Sequence[Column], gaps: dict[int, float]) -> None:
+    def __init__(self, sensor: Column, ms: Column, values: Mapping[str, Column], gaps: dict[int, float]) -> None:
+        """`values` are those of the METRICS that are asked for."""
         order = np.lexsort((sensor, ms))
         self._sensor, self._ms = sensor[order], ms[order]
-        self._values = [column[order] for column in values]
+        self._values = {metric: column[order] for metric, column in values.items()}
         self._gaps = gaps
 
     def __len__(self) -> int:
@@ -69,14 +72,28 @@ class Past:
 
     def points(self, metric: str) -> list[Point]:
         """What was measured of one of METRICS."""
-        number = METRICS.index(metric)
-        scale = SCALES[number]
-        rows = zip(self._ms.tolist(), self._sensor.tolist(), self._values[number].tolist(), strict=True)
+        scale = SCALES[METRICS.index(metric)]
+        rows = zip(self._ms.tolist(), self._sensor.tolist(), self._values[metric].tolist(), strict=True)
         return [
             Point(ms / 1000, sensor, value / scale, self._gaps[sensor])
             for ms, sensor, value in rows
             if value != MISSING
         ]
+
+    def warmth(self, tau_s: float) -> dict[int, tuple[float, float]]:
+        """What the product's temperature had come to, sensor -> (time, value): the end of `evaluation.product`.
+
+        Hours of readings are gone through for these two numbers, so no Point is made of any.
+        """
+        air = self._values[METRICS[0]]
+        measured = air != MISSING
+        sensor, at, air = self._sensor[measured], self._ms[measured] / 1000, air[measured] / SCALES[0]
+        come_to = {}
+        for one in np.unique(sensor).tolist():
+            mine = sensor == one
+            times, estimates = at[mine], product_of(at[mine], air[mine], tau_s)
+            come_to[one] = (float(times[-1]), float(estimates[-1]))
+        return come_to
 
     def seen(self, watch: Watch, place: Place) -> list[Point]:
         """What a rule sees of it."""
@@ -101,9 +118,7 @@ WITH mine AS (
   SELECT id, expected_interval_s, claimed_at - interval '1 second' AS claimed, retired_at FROM sensors_sensor
   WHERE unit_id = $1::uuid
 )
-SELECT array_agg(r.sensor_id), array_agg(r.recorded_at), array_agg(coalesce(r.temperature, (-32768)::smallint)),
-       array_agg(coalesce(r.humidity, (-32768)::smallint)), array_agg(coalesce(r.battery, (-32768)::smallint)),
-       array_agg(coalesce(r.signal, (-32768)::smallint)), array_agg(coalesce(r.door, (-32768)::smallint)),
+SELECT array_agg(r.sensor_id), array_agg(r.recorded_at), {values},
        (SELECT array_agg(id) FROM mine), (SELECT array_agg(expected_interval_s) FROM mine)
 FROM mine JOIN sensors_reading r ON r.sensor_id = mine.id
 WHERE r.recorded_at >= $2::timestamptz AND r.recorded_at < $3::timestamptz
@@ -112,14 +127,19 @@ WHERE r.recorded_at >= $2::timestamptz AND r.recorded_at < $3::timestamptz
 """
 
 
-def read(unit_id: UUID, *, since: float, until: float) -> Past:
+def read(unit_id: UUID, *, since: float, until: float, metrics: tuple[str, ...] = METRICS) -> Past:
     """What the unit's sensors measured from `since` (inclusive) to `until` (exclusive), seconds since 1970.
 
-    Call inside a transaction.
+    `metrics` are those that the caller will ask for. Call inside a transaction.
     """
     span = [datetime.fromtimestamp(moment, tz=UTC).isoformat() for moment in (since, until)]
-    [row] = ask([Step(_READ, [str(unit_id), *span])])
-    return _past(row)
+    [row] = ask([Step(_reading(metrics), [str(unit_id), *span])])
+    return _past(row, metrics)
+
+
+@cache
+def _reading(metrics: tuple[str, ...]) -> str:
+    return _READ.format(values=", ".join(f"array_agg(coalesce(r.{metric}, (-32768)::smallint))" for metric in metrics))
 
 
 _WITH_ALERTS: Final = """
@@ -138,14 +158,14 @@ def units_with_alerts(since: Mapping[UUID, float]) -> set[UUID]:
     return {UUID(unit_id) for unit_id in units.split(",")} if units else set()
 
 
-def _past(row: Row) -> Past:
+def _past(row: Row, metrics: Sequence[str]) -> Past:
     *columns, ids, intervals = row
     if columns[0] is None:
         nothing = np.empty(0, dtype=np.int64)
-        return Past(nothing, nothing, [nothing] * len(METRICS), {})
+        return Past(nothing, nothing, dict.fromkeys(metrics, nothing), {})
     sensor, ms, *values = columns
     gaps = {sensor_id: gap_s(interval) for sensor_id, interval in zip(ids.tolist(), intervals.tolist(), strict=True)}
-    return Past(sensor, ms, values, gaps)
+    return Past(sensor, ms, dict(zip(metrics, values, strict=True)), gaps)
 
 
 class Hindsight(NamedTuple):

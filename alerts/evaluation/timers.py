@@ -13,7 +13,7 @@ and never comes here alone: what the unit measured is judged once more from befo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -40,9 +40,9 @@ class Terms(NamedTuple):
 
     def worse(self, one: float | None, other: float) -> float:
         """The one farther out."""
-        if one is None:
+        if one is None or (other > one if self.condition == "above" else other < one):
             return other
-        return max(one, other) if self.condition == "above" else min(one, other)
+        return one
 
 
 class Point(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -105,7 +105,7 @@ Transition = Opened | Resolved
 
 
 def evaluate(
-    terms: Terms, state: State, points: Iterable[Point], *, others: Newest | None = None
+    terms: Terms, state: State, points: Sequence[Point], *, others: Newest | None = None
 ) -> tuple[State, list[Transition]]:
     """Judge points in the order given, that of (at, sensor), and say what opened and what resolved.
 
@@ -113,11 +113,57 @@ def evaluate(
     warmest for `above` and the coldest for `below`, each counted until it has been silent for longer than its gap.
     """
     transitions: list[Transition] = []
-    for after, transition in steps(terms, state, points, others=others):
+    newest = others or {}
+    state, lasted = _last(terms, state, points, newest)
+    if lasted == len(points):
+        return state, []
+    if lasted:
+        newest = {**newest, **{point.sensor: (point.at, point.value, point.gap_s) for point in points[:lasted]}}
+        points = points[lasted:]
+    for after, transition in steps(terms, state, points, others=newest):
         state = after
         if transition is not None:
             transitions.append(transition)
     return state, transitions
+
+
+def _last(terms: Terms, state: State, points: Sequence[Point], others: Newest) -> tuple[State, int]:
+    """Follow a breach that merely lasts, as `steps` would; returns through how many of the points.
+
+    It does for many readings, each of which only moves on the time, the peak and what was counted: a State for each
+    would be most of the work. As far as one and the same sensor is in breach, and nothing opens or clears.
+    """
+    before, breach_s, peak, since = state.at, state.breach_s, state.peak, state.since
+    if not state.breached or state.cleared or before is None or peak is None or since is None:
+        return state, 0
+    warm = [sensor for sensor, newest in others.items() if terms.breached(newest[1])]
+    if len(warm) != 1:
+        return state, 0
+    [worst] = warm
+    seen, held, *gap = others[worst]
+    lasts_s = gap[0] if gap else None
+    is_above, threshold, is_told = terms.condition == "above", terms.threshold, state.open or state.held
+    lasted = 0
+    for point in points:
+        value, gap_s = point.value, point.gap_s
+        at = point.at if point.at >= before else before
+        is_beyond = value > threshold if is_above else value < threshold
+        if point.sensor == worst:
+            seen, held, lasts_s = point.at, value, gap_s
+        if is_beyond != (point.sensor == worst) or at - seen > (gap_s if lasts_s is None else lasts_s):
+            break
+        if not is_told:
+            counted_s = breach_s + (at - before if at - before <= gap_s else 0.0)
+            if counted_s >= terms.delay_s or not point.watched:
+                break
+            breach_s = counted_s
+        if held > peak if is_above else held < peak:
+            peak = held
+        before = at
+        lasted += 1
+    if lasted:
+        state = State(before, True, False, since, breach_s, 0.0, peak, state.open, state.held)
+    return state, lasted
 
 
 def steps(

@@ -16,7 +16,7 @@ from alerts.lifecycle.by_hand import (
     resolve,
     snooze,
 )
-from alerts.lifecycle.judged import amend, contradict, open_alert, open_found, promise_found, resolve_cleared, worsen
+from alerts.lifecycle.judged import amend, contradict, open_alert, open_found, promise_found, resolve_cleared, worsening
 from alerts.lifecycle.moving import TELL, IllegalTransition, cause_key, kind_of
 from alerts.lifecycle.together import Opening, open_together
 from alerts.lifecycle.waiting import tell_due
@@ -45,5 +45,5 @@ __all__ = [
     "resolve_cleared",
     "snooze",
     "tell_due",
-    "worsen",
+    "worsening",
 ]

@@ -33,7 +33,7 @@ from alerts.lifecycle.moving import (
 from alerts.lifecycle.waiting import catch_up, keep_quiet, tell, wait
 from alerts.models import Alert, AlertEventKind, AlertRule, AlertStatus, Channel, Severity
 from alerts.telling import Why
-from freshtrack.rounds import Step, ask
+from freshtrack.rounds import Step
 from sensors.models import Gateway, Sensor, Unit
 
 _WORSEN: Final = """
@@ -105,14 +105,15 @@ def resolve_cleared(*, cause: str, resolved: Resolved, at: datetime, soon: bool 
     return alert
 
 
-def worsen(peaks: Mapping[str, float | None]) -> None:
+def worsening(peaks: Mapping[str, float | None]) -> list[Step]:
     """Keep how bad it has become by now (cause -> peak) with the alerts of causes that are open, however many.
 
-    Call inside the transaction that judges, with the states of the causes locked.
+    To be asked inside the transaction that judges, with the states of the causes locked.
     """
-    if peaks:
-        known = msgspec.json.encode([{"cause": cause, "peak": peak} for cause, peak in sorted(peaks.items())])
-        ask([Step(_WORSEN, [known.decode()])])
+    if not peaks:
+        return []
+    known = msgspec.json.encode([{"cause": cause, "peak": peak} for cause, peak in sorted(peaks.items())])
+    return [Step(_WORSEN, [known.decode()])]
 
 
 def open_found(

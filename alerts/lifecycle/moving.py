@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
-
-from django.db.models import Case, IntegerField, OuterRef, Subquery, Value, When
-from django.db.models.functions import Coalesce
 
 from alerts import telling
 from alerts.models import (
@@ -25,6 +23,7 @@ from alerts.models import (
 from alerts.moves import MOVES
 from alerts.shapes import alert_shape
 from freshtrack.errors import DomainError
+from freshtrack.rounds import Step, array_of, ask
 from organizations import bells, events
 from organizations.models import User
 from sensors.models import Unit
@@ -51,13 +50,17 @@ class IllegalTransition(DomainError):
     code = "illegal_transition"
 
 
+# A UUID is put into words slowly, and judging names the same few rules and units with every batch.
+_text: Final = lru_cache(maxsize=8192)(str)
+
+
 def cause_key(*, rule_id: Any, unit_id: Any = None, sensor_public_id: Any = None, gateway_id: Any = None) -> str:
     """What an alert is about while it is open: unique in the database until it is resolved. Give one of the three."""
     if sensor_public_id is not None:
         return f"sensor:{sensor_public_id}:rule:{rule_id}"
     if gateway_id is not None:
         return f"gateway:{gateway_id}:rule:{rule_id}"
-    return f"unit:{unit_id}:rule:{rule_id}"
+    return f"unit:{_text(unit_id)}:rule:{_text(rule_id)}"
 
 
 def kind_of(rule: AlertRule) -> str:
@@ -216,23 +219,20 @@ def refresh_severity(alert: Alert) -> None:
         refresh_severities([alert.unit_id])
 
 
+# In the words of the database, since every alert that opens or resolves asks for it.
+_SEVERITIES: Final = """
+UPDATE sensors_unit AS u SET severity = coalesce((
+  SELECT severity FROM alerts_alert
+  WHERE unit_id = u.id AND status <> 'resolved' AND contradicted_at IS NULL
+  ORDER BY CASE severity WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END DESC LIMIT 1
+), '')
+WHERE u.id = ANY ($1::uuid[])
+"""
+
+
 def refresh_severities(units: Collection[UUID]) -> None:
     """The same of several. Call inside a transaction."""
-    worst = (
-        Alert.objects.unresolved()
-        .filter(unit=OuterRef("pk"), contradicted_at=None)
-        .annotate(
-            rank=Case(
-                When(severity=Severity.CRITICAL, then=Value(2)),
-                When(severity=Severity.WARNING, then=Value(1)),
-                default=Value(0),
-                output_field=IntegerField(),
-            )
-        )
-        .order_by("-rank", "pk")
-        .values("severity")[:1]
-    )
-    Unit.objects.filter(pk__in=list(units)).update(severity=Coalesce(Subquery(worst), Value("")))
+    ask([Step(_SEVERITIES, [array_of(units)])])
 
 
 def lock_cause(alert: Alert) -> RuleState | None:

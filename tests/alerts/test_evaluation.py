@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from alerts.evaluation import Opened, Point, Resolved, State, Terms, evaluate, resolved_by_hand
+from alerts.evaluation import Opened, Point, Resolved, State, Terms, evaluate, resolved_by_hand, steps
 
 MINUTE = 60
 GAP = 15 * MINUTE
@@ -228,6 +228,36 @@ def test_splitting_a_history_into_batches_never_changes_what_happens(
         pieces += told
         rest = rest[size:]
     assert (state, pieces) == (whole_state, whole)
+
+
+@st.composite
+def units(draw: st.DrawFn) -> list[Point]:
+    """Two sensors, of which one is warm for most of the time; a place that closes now and then."""
+    minute, history = 0.0, []
+    usual = {1: 9.0, 2: 3.0}
+    rows = st.tuples(st.sampled_from([1, 2]), st.sampled_from([0, 0, 0, 0, -6, 6]), pauses, st.integers(0, 9))
+    for sensor, off, pause, closed in draw(st.lists(rows, min_size=1, max_size=60)):
+        minute += pause
+        history.append(Point(minute * MINUTE, sensor, usual[sensor] + off + minute % 7 / 10, GAP, closed > 0))
+    return history
+
+
+@given(terms, units(), st.integers())
+def test_batches_of_two_sensors_come_to_what_their_readings_come_to_one_by_one(
+    rule: Terms, history: list[Point], seed: int
+) -> None:
+    one_by_one = list(steps(rule, State(), history))
+    chance = random.Random(seed)
+    state, pieces, rest = State(), [], list(history)
+    newest: dict[int, tuple[float, float, float]] = {}
+    while rest:
+        size = chance.randint(1, len(rest))
+        state, told = evaluate(rule, state, rest[:size], others=newest)
+        newest |= {point.sensor: (point.at, point.value, point.gap_s) for point in rest[:size]}
+        pieces += told
+        rest = rest[size:]
+    assert state == one_by_one[-1][0]
+    assert pieces == [transition for _, transition in one_by_one if transition is not None]
 
 
 @given(terms, histories())
