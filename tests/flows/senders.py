@@ -94,6 +94,7 @@ class Gateway(threading.Thread):
         ledger: Ledger,
         own: Sequence[str],
         shared: Sequence[str],
+        number: int,
         seed: str,
         stop: threading.Event,
     ) -> None:
@@ -102,9 +103,10 @@ class Gateway(threading.Thread):
         self.last_answer = 0
         self._urls, self._key = urls, key
         self._chance = random.Random(seed)
-        # Twenty days back, so that a long run stays in the past; a second of its own for each gateway.
+        # Twenty days back, so that a long run stays in the past. Of a shared sensor no two have readings of one moment:
+        # with other values these would be conflicts.
         self._begin = datetime.now(UTC).replace(microsecond=0) - timedelta(days=20)
-        self._apart = timedelta(milliseconds=self._chance.randrange(1, 999))
+        self._apart = timedelta(milliseconds=number + 1)
         self._next = dict.fromkeys([*own, *shared], 0)
         self._held_back: list[tuple[Name, Values]] = []
         self._door = self._chance.randrange(len(urls))

@@ -154,6 +154,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_whoever_is_killed(house: Instal
             ledger=ledger,
             own=(f"OWN-{number}-0", f"OWN-{number}-1"),
             shared=SHARED,
+            number=number,
             seed=f"{seed}-{number}",
             stop=stop,
         )
