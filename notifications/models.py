@@ -249,6 +249,9 @@ class Outcome(models.TextChoices):
 class Attempt(models.Model):
     """One try to hand a message over, and what the provider said. Only ever added."""
 
+    # Whoever settles needs the entry: once those are gone nobody writes another attempt.
+    purged_after = ("notifications.OutboxEntry",)
+
     # The notification's, copied.
     organization = models.ForeignKey(
         "organizations.Organization",

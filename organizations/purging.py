@@ -107,17 +107,20 @@ def owner_of(model: type[models.Model]) -> models.ForeignKey[Any, Any] | None:
 def tables() -> list[type[models.Model]]:
     """Every model whose rows belong to an organization, those that refer to others before these. Not the change log.
 
-    From the models themselves, so that a new one can't be forgotten. Raises graphlib.CycleError if two refer to each
+    From the models themselves, so that a new one can't be forgotten; one that must wait for others that don't refer to
+    it names them in `purged_after`. The same order in every process. Raises graphlib.CycleError if two refer to each
     other: then somebody must decide which reference goes first.
     """
     owned = [m for m in apps.get_models(include_auto_created=True) if m is not Change and owner_of(m) is not None]
     # A model's predecessors are those that refer to it: they come first.
-    graph: dict[type[models.Model], set[type[models.Model]]] = {model: set() for model in owned}
+    graph: dict[type[models.Model], list[type[models.Model]]] = {
+        model: [apps.get_model(name) for name in getattr(model, "purged_after", ())] for model in owned
+    }
     for model in owned:
         for field in model._meta.concrete_fields:
             referred = field.related_model
             if isinstance(referred, type) and referred in graph and referred is not model:
-                graph[referred].add(model)
+                graph[referred].append(model)
     return list(TopologicalSorter(graph).static_order())
 
 
