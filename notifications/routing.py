@@ -44,11 +44,28 @@ class Route:
     reasons: list[str] = field(default_factory=list)
 
 
-def routes(people: Iterable[UUID], *, organization_id: UUID, severity: str, at: datetime) -> list[Route]:
+class Reachable(NamedTuple):
+    """What is known of some people: their wishes for one severity, and their addresses."""
+
+    severity: str
+    users: list[Any]
+    contacts: dict[UUID, list[ContactMethod]]
+
+
+def routes(
+    people: Iterable[UUID], *, organization_id: UUID, severity: str, at: datetime, urgent: bool = False
+) -> list[Route]:
     """The way to each of these people, by their addresses; who can't sign in any more is left out.
 
+    What is `urgent` passes quiet hours, and absences where nobody else would be told, as what is critical always does.
     Two statements however many they are. Call inside a transaction.
     """
+    known = reachable(people, organization_id=organization_id, severity=severity)
+    return routes_at(known, at=at, urgent=urgent)
+
+
+def reachable(people: Iterable[UUID], *, organization_id: UUID, severity: str) -> Reachable:
+    """What `routes_at` needs to know, for whoever asks for several moments. Two statements. Inside a transaction."""
     wish = NotificationPreference.objects.filter(
         user=OuterRef("pk"), organization=organization_id, severity=severity
     ).values("channels")[:1]
@@ -62,10 +79,21 @@ def routes(people: Iterable[UUID], *, organization_id: UUID, severity: str, at: 
     contacts: dict[UUID, list[ContactMethod]] = defaultdict(list)
     for contact in ContactMethod.objects.filter(user__in=[user.pk for user in users]).order_by("kind", "pk"):
         contacts[contact.user_id].append(contact)
-    found = [_route(user, contacts[user.pk], severity=severity, at=at) for user in users]
-    if severity != Severity.CRITICAL or any(route.contacts for route in found):
+    return Reachable(severity, users, contacts)
+
+
+def routes_at(
+    known: Reachable, *, at: datetime, urgent: bool = False, among: Collection[UUID] | None = None
+) -> list[Route]:
+    """The way to each of them, or only to those `among` them, at a moment. Asks nobody."""
+    severity, contacts = known.severity, known.contacts
+    urgent = urgent or severity == Severity.CRITICAL
+    users = [user for user in known.users if among is None or user.pk in among]
+    how: dict[str, Any] = {"severity": severity, "urgent": urgent, "at": at}
+    found = [_route(user, contacts[user.pk], **how) for user in users]
+    if not urgent or any(route.contacts for route in found):
         return found
-    return [_route(user, contacts[user.pk], severity=severity, at=at, though_away=True) for user in users]
+    return [_route(user, contacts[user.pk], **how, though_away=True) for user in users]
 
 
 def clock(moment: datetime, *, zone: ZoneInfo) -> str:
@@ -74,7 +102,13 @@ def clock(moment: datetime, *, zone: ZoneInfo) -> str:
 
 
 def _route(
-    user: Any, contacts: Sequence[ContactMethod], *, severity: str, at: datetime, though_away: bool = False
+    user: Any,
+    contacts: Sequence[ContactMethod],
+    *,
+    severity: str,
+    urgent: bool,
+    at: datetime,
+    though_away: bool = False,
 ) -> Route:
     """`user` knows the channels that were chosen for this severity here (None: none ever)."""
     rest: Rest | None = getattr(user, "rest", None)
@@ -89,7 +123,7 @@ def _route(
     if is_away:
         why = "Away, but nobody else would be told."
     until = None
-    if severity != Severity.CRITICAL:
+    if not urgent:
         until = preferences.quiet_until(hours=preferences.quiet_hours(rest), zone=zone, at=at)
     if until is not None:
         why = f"Quiet hours until {clock(until, zone=zone)}: then, with whatever else there is."

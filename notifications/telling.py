@@ -36,7 +36,7 @@ class Notice:
 
     `path` is where it is in the app, beginning with a slash. `key` says what happened, once ("alert:<id>:opened"): with
     the same key nobody is told twice. `words` depend on the person's scale, language and time zone only, and are made
-    once for all who share these.
+    once for all who share these. What is `urgent` passes quiet hours and absences as what is critical does.
     """
 
     organization_id: UUID
@@ -47,6 +47,7 @@ class Notice:
     path: str
     key: str
     words: Callable[[User], Words]
+    urgent: bool = False
 
 
 def tell(notice: Notice, *, people: Iterable[UUID], at: datetime) -> list[Notification]:
@@ -58,14 +59,17 @@ def tell(notice: Notice, *, people: Iterable[UUID], at: datetime) -> list[Notifi
 
 
 def tell_all(notices: Sequence[Notice], *, people: Iterable[UUID], at: datetime) -> list[Notification]:
-    """The same of several things that happened at once, all of one organization, site and severity.
+    """The same of several things that happened at once, all of one organization, site, severity and urgency.
 
     No more statements than for one. Call inside a transaction.
     """
     if not notices:
         return []
     organization_id, site_id = notices[0].organization_id, notices[0].site_id
-    routes = routing.routes(people, organization_id=organization_id, severity=notices[0].severity, at=at)
+    first = notices[0]
+    routes = routing.routes(
+        people, organization_id=organization_id, severity=first.severity, urgent=first.urgent, at=at
+    )
     if not routes:
         return []
     said = [(notice, _said(notice, routes)) for notice in notices]
