@@ -62,8 +62,11 @@ def follow(in_order: Iterable[InOrder], again: Iterable[Again], *, at: datetime,
     """
     found: list[Alert] = []
     worse: dict[str, float | None] = {}
-    for verdict in sorted(in_order, key=lambda verdict: not verdict.cause.watch.is_critical):
-        if verdict.transitions:
+    verdicts = sorted(in_order, key=lambda verdict: not verdict.cause.watch.is_critical)
+    ended = {verdict.cause.key: over for verdict in verdicts if (over := _only_ended(verdict)) is not None}
+    lifecycle.resolve_together(ended, at=at)
+    for verdict in verdicts:
+        if verdict.transitions and verdict.cause.key not in ended:
             found += _move_on(verdict, at=at)
         if verdict.after.open and verdict.after.peak != verdict.before.peak:
             worse[verdict.cause.key] = verdict.after.peak
@@ -73,6 +76,13 @@ def follow(in_order: Iterable[InOrder], again: Iterable[Again], *, at: datetime,
             found += _correct(judged, move, at=at)
     if found:
         lifecycle.promise_found(alerts=found, at=at)
+
+
+def _only_ended(verdict: InOrder) -> Resolved | None:
+    """What most of a network's thousand sensors do when it is back, and most alerts sooner or later."""
+    if len(verdict.transitions) != 1 or not isinstance(verdict.transitions[0], Resolved):
+        return None
+    return verdict.transitions[0]
 
 
 def _move_on(verdict: InOrder, *, at: datetime) -> list[Alert]:

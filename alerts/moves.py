@@ -58,7 +58,9 @@ MOVES: Final[dict[AlertEventKind, Move]] = {
         "Somebody says it isn't over, or readings show it: told again",
         "reopened",
     ),
-    AlertEventKind.ESCALATED: Move(_UNRESOLVED, None, "the clock", "The next person is told (to come)", "escalated"),
+    AlertEventKind.ESCALATED: Move(
+        _UNRESOLVED, None, "the clock", "Nobody has answered: the next step of its policy is taken", "escalated"
+    ),
     AlertEventKind.ASSIGNED: Move(_UNRESOLVED, None, "a person", "It is somebody's, or nobody's again", "commented"),
     AlertEventKind.COMMENTED: Move(_ANY, None, "a person", "A remark; nobody can change or remove it", "commented"),
     AlertEventKind.MUTED: Move(_UNRESOLVED, None, "the clock", "A mute keeps it quiet until that ends", "commented"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,25 +10,15 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from alerts import telling, words
+from alerts import words
+from alerts.escalation import asking
+from alerts.escalation.rehearsal import Channel, Rehearsed, Taken
 from alerts.models import Mute, Severity
-from notifications import people, routing
-from notifications.routing import Way
 from organizations import permissions
 from organizations.models import Membership, User
 from sensors.models import Unit
 
 _INFORMATION: Final = "Nobody is told of what is only information: it stands in the list of alerts."
-
-
-@dataclass(frozen=True)
-class Channel:
-    """One address, masked unless it is the asker's own, when it would be written to, and why so."""
-
-    kind: str
-    to: str
-    at: datetime
-    why: str
 
 
 @dataclass(frozen=True)
@@ -47,6 +38,8 @@ class Reach:
 
     results: list[Reached]
     warnings: list[str]
+    policy: UUID | None = None
+    policy_name: str = ""
 
 
 def of_place(
@@ -56,48 +49,62 @@ def of_place(
 
     A handful of statements however many members. Call inside a transaction.
     """
+    answer = asking.of_place(
+        organization=asker.organization, by=by, severity=severity, at=at, site_id=site_id, unit=unit
+    )
+    told = {} if severity == Severity.INFO else _told_first(answer.results)
+    later = _told_later(answer.results)
     members = list(
         Membership.objects.for_member(asker)
         .current()
-        .filter(role__in=permissions.roles_that_may("rules.change"))
+        .filter(Q(role__in=permissions.roles_that_may("rules.change")) | Q(user__in=[*told, *later]))
         .select_related("user")
         .order_by("user__email", "pk")
     )
-    concerned = telling.those_concerned(organization_id=asker.organization_id, site_id=site_id)
-    routes = {
-        route.user.pk: route
-        for route in routing.routes(
-            concerned.values_list("user_id", flat=True),
-            organization_id=asker.organization_id,
-            severity=severity,
-            at=at,
-        )
-        if severity != Severity.INFO
-    }
     results = []
     for member in members:
-        route = routes.get(member.user_id)
-        channels = [_channel(way, own=member.user_id == by.pk) for way in route.contacts] if route else []
-        reasons = route.reasons if route else [_why_unconcerned(member, severity=severity, site_id=site_id)]
-        results.append(Reached(member.user_id, member.user.get_full_name(), bool(channels), channels, list(reasons)))
-    warnings = _warnings(results, severity=severity, at=at) + _mutes(asker, site_id=site_id, unit=unit, at=at)
-    return Reach(results, warnings)
+        one = told.get(member.user_id)
+        channels = one.channels if one else []
+        reasons = one.reasons if one else [_why_not_first(member, later, severity=severity, site_id=site_id)]
+        results.append(Reached(member.user_id, member.user.get_full_name(), bool(channels), channels, reasons))
+    first_at = max(at, answer.next_at or at)
+    others = len(set(later) - set(told))
+    warnings = _warnings(results, severity=severity, at=first_at, others=others) + _mutes(
+        asker, site_id=site_id, unit=unit, at=at
+    )
+    return Reach(results, warnings, answer.policy, answer.policy_name)
 
 
-def _channel(way: Way, *, own: bool) -> Channel:
-    address = way.contact.address
-    return Channel(way.contact.kind, address if own else people.masked(address), way.due_at, way.why)
+def _told_first(steps: Sequence[Taken]) -> dict[UUID, Rehearsed]:
+    """Whom the first step tells that reaches anybody; of one that waits, at its time."""
+    first = next((step for step in steps if step.reaches), None)
+    return {} if first is None else {person.user: person for person in first.people}
 
 
-def _why_unconcerned(member: Membership, *, severity: str, site_id: UUID | None) -> str:
+def _told_later(steps: Sequence[Taken]) -> dict[UUID, Taken]:
+    """The first step that tells each person anything."""
+    found: dict[UUID, Taken] = {}
+    for step in steps:
+        for person in step.people:
+            if person.told:
+                found.setdefault(person.user, step)
+    return found
+
+
+def _why_not_first(member: Membership, later: Mapping[UUID, Taken], *, severity: str, site_id: UUID | None) -> str:
     if not member.user.is_active:
         return "The account is switched off."
     if severity == Severity.INFO:
         return _INFORMATION
-    return "Is restricted to some sites." if site_id is None else "Is restricted to other sites."
+    if member.user_id in later:
+        step = later[member.user_id]
+        return f"Told at step {step.step} of {step.of}, if nobody has answered by then."
+    if member.site_ids is not None and (site_id is None or site_id not in member.site_ids):
+        return "Is restricted to some sites." if site_id is None else "Is restricted to other sites."
+    return "The escalation policy doesn't name this person."
 
 
-def _warnings(results: list[Reached], *, severity: str, at: datetime) -> list[str]:
+def _warnings(results: list[Reached], *, severity: str, at: datetime, others: int) -> list[str]:
     if severity == Severity.INFO:
         return [_INFORMATION]
     told = [one for one in results if one.told]
@@ -106,6 +113,8 @@ def _warnings(results: list[Reached], *, severity: str, at: datetime) -> list[st
     at_once = [one for one in told if any(channel.at <= at for channel in one.channels)]
     if not at_once:
         return ["Nobody would be told at once: everybody who is told has quiet hours."]
+    if len(at_once) == 1 and others:
+        return [f"Only {at_once[0].name} would be told at first. Others follow if nobody answers."]
     if len(at_once) == 1:
         return [f"Only {at_once[0].name} would be told at once. If that message is missed, nobody hears of it."]
     return []

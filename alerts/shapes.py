@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from alerts.models import Alert
+from alerts.models import Alert, AlertStatus
 from freshtrack.times import rfc3339_or_none
 
 
@@ -50,4 +50,19 @@ def alert_shape(alert: Alert) -> dict[str, Any]:
         "disposition": alert.disposition,
         "amount": alert.amount,
         "facts": alert.facts,
+        "escalation": _escalation(alert),
+    }
+
+
+def _escalation(alert: Alert) -> dict[str, Any] | None:
+    """How far its policy was followed; None: it has none."""
+    if not alert.plan:
+        return None
+    return {
+        "policy": alert.plan["policy"],
+        "name": alert.plan["name"],
+        "steps": len(alert.plan["steps"]),
+        "taken": alert.step,
+        # When people are told next if nobody answers before; of one that was answered, when that lapses.
+        "next_at": None if alert.status == AlertStatus.RESOLVED else rfc3339_or_none(alert.tell_at),
     }

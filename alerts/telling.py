@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -36,8 +36,10 @@ FLAPPING_FROM: Final = 3
 HELD_BACK: Final = timedelta(minutes=30)
 # What an open critical alert or a silent gateway covered often ends soon after it; what doesn't is told then.
 GRACE: Final = timedelta(minutes=15)
-# Somebody who has to know of a warning is reminded once a day, of a critical one as often as acknowledgements lapse.
+# Somebody who has to know of a warning is reminded once a day, of a critical one as often as acknowledgements lapse;
+# where these never do, every hour: that an answer holds for good doesn't say that none is needed.
 REMIND_OF_WARNINGS: Final = timedelta(days=1)
+REMIND_OF_CRITICAL: Final = timedelta(hours=1)
 # An excursion that was found late and was over by then is news for a day; after that it is a record.
 NEWS_FOR: Final = timedelta(hours=24)
 MOST_IN_SUMMARY: Final = 10
@@ -47,7 +49,8 @@ AGAIN: Final = "alert.again"
 FOUND: Final = "alert.found"
 RESOLVED: Final = "alert.resolved"
 ASSIGNED: Final = "alert.assigned"
-_TOLD: Final = (OPENED, AGAIN, FOUND)
+ESCALATED: Final = "alert.escalated"
+_TOLD: Final = (OPENED, AGAIN, FOUND, ESCALATED)
 
 
 class Why(StrEnum):
@@ -62,6 +65,7 @@ class Why(StrEnum):
     LAPSED = "lapsed"
     REOPENED = "reopened"
     REMINDER = "reminder"
+    ESCALATED = "escalated"
 
 
 _WORDS: Final = {
@@ -74,9 +78,10 @@ _WORDS: Final = {
     Why.LAPSED: "It was acknowledged a while ago, and it lasts.",
     Why.REOPENED: "It had been resolved, and is open again.",
     Why.REMINDER: "It lasts, and nobody has acknowledged it yet.",
+    Why.ESCALATED: "Nobody has answered yet.",
 }
 # These were heard of before.
-_AGAIN: Final = {Why.AWAKE, Why.LAPSED, Why.REOPENED, Why.REMINDER}
+_AGAIN: Final = {Why.AWAKE, Why.LAPSED, Why.REOPENED, Why.REMINDER, Why.ESCALATED}
 
 
 class Held(NamedTuple):
@@ -86,37 +91,46 @@ class Held(NamedTuple):
     until: datetime
 
 
-def promise_opened(*, alert: Alert, at: datetime, why: Why = Why.OPENED) -> None:
-    """Tell everybody concerned: managers and above who may see the site.
+def promise_opened(
+    *,
+    alert: Alert,
+    at: datetime,
+    why: Why = Why.OPENED,
+    people: Sequence[UUID] | None = None,
+    urgent: bool = False,
+    which: str = "",
+) -> None:
+    """Tell these people, or (None) everybody concerned: managers and above who may see the site.
 
-    Told again, who is assigned or had acknowledged hears of it, too. Call inside a transaction.
+    Told again, who is assigned or had acknowledged hears of it, too. `which` step of a policy it is, in words; `urgent`
+    passes quiet hours. Call inside a transaction.
     """
-    again = why in _AGAIN
-    also = [alert.assigned_to_id, alert.acknowledged_by_id] if again else []
-    concerned = _concerned(alert, also=[user_id for user_id in also if user_id])
-    tell(_opened(alert, why=why, at=at), people=concerned, at=at)
+    also = [alert.assigned_to_id, alert.acknowledged_by_id] if why in _AGAIN else []
+    concerned = _concerned(alert, people=people, also=[user_id for user_id in also if user_id])
+    tell(_opened(alert, why=why, at=at, urgent=urgent, which=which), people=concerned, at=at)
 
 
-def promise_all_opened(*, alerts: Sequence[Alert], at: datetime) -> None:
-    """`promise_opened` for many that opened just now: a handful of statements for each site and severity.
+def promise_all_opened(
+    *, alerts: Sequence[Alert], at: datetime, people: Sequence[UUID] | None = None, urgent: bool = False
+) -> None:
+    """`promise_opened` for many of one site and severity that opened just now, with the statements of one.
 
     Call inside a transaction.
     """
-    alike: dict[tuple[UUID, UUID | None, str], list[Alert]] = defaultdict(list)
-    for alert in alerts:
-        alike[alert.organization_id, alert.site_id, alert.severity].append(alert)
-    for some in alike.values():
-        notices = [_opened(alert, why=Why.OPENED, at=at) for alert in some]
-        tell_all(notices, people=_concerned(some[0]), at=at)
+    notices = [_opened(alert, why=Why.OPENED, at=at, urgent=urgent) for alert in alerts]
+    tell_all(notices, people=_concerned(alerts[0], people=people), at=at)
 
 
-def _opened(alert: Alert, *, why: Why, at: datetime) -> Notice:
+def _opened(alert: Alert, *, why: Why, at: datetime, urgent: bool = False, which: str = "") -> Notice:
     again = why in _AGAIN
+    reason = _WORDS[why]
+    if why is Why.ESCALATED:
+        reason = f"{reason} {which}."
 
     def context(scale: str) -> Context:
         return {
             "again": again,
-            "reason": _WORDS[why],
+            "reason": reason,
             "rows": words.rows(alert, scale=scale),
             "headline": words.headline(alert, scale=scale),
         }
@@ -125,8 +139,9 @@ def _opened(alert: Alert, *, why: Why, at: datetime) -> Notice:
         alert,
         template="opened",
         context=context,
-        event=AGAIN if again else OPENED,
+        event=ESCALATED if why is Why.ESCALATED else AGAIN if again else OPENED,
         key=why.value if why is Why.OPENED else f"{why.value}:{_stamp(at)}",
+        urgent=urgent,
     )
 
 
@@ -135,30 +150,53 @@ def promise_resolved(*, alert: Alert, at: datetime) -> None:
 
     Who may no longer see the site, or left, isn't told. Call inside a transaction; may be repeated.
     """
-    about = {"about": f"alert:{alert.pk}", "event__in": _TOLD}
-    # Who was told in the app only, and (of alerts from before there was an inbox) who was written to.
-    told = set(
-        InboxItem.objects.filter(**about)
-        .values_list("user_id", flat=True)
-        .union(Notification.objects.filter(**about, user__isnull=False).values_list("user_id", flat=True))
-    )
-    if not told:
-        return
+    promise_all_resolved(alerts=[alert], at=at)
+
+
+def promise_all_resolved(*, alerts: Sequence[Alert], at: datetime) -> None:
+    """The same of many: a handful of statements for each site, severity and circle of people who were told."""
+    told = _who_was_told(alerts)
+    alike: dict[tuple[UUID, UUID | None, str, frozenset[UUID]], list[Alert]] = defaultdict(list)
+    for alert in alerts:
+        if told[alert.pk]:
+            alike[alert.organization_id, alert.site_id, alert.severity, frozenset(told[alert.pk])].append(alert)
+    still = _still_open([alert for some in alike.values() for alert in some])
+    for (_, _, _, users), some in alike.items():
+        people = _members(some[0]).filter(user__in=users).values_list("user_id", flat=True)
+        tell_all([_over(alert, still=still[alert.pk]) for alert in some], people=people, at=at)
+
+
+def _who_was_told(alerts: Sequence[Alert]) -> dict[UUID, set[UUID]]:
+    """Alert -> who heard that it was open: in the app, and (of alerts from before there was an inbox) by a message."""
+    about = {f"alert:{alert.pk}": alert.pk for alert in alerts}
+    which: dict[str, Any] = {"about__in": list(about), "event__in": _TOLD}
+    rows = InboxItem.objects.filter(**which).values_list("about", "user_id")
+    written = Notification.objects.filter(**which, user__isnull=False).values_list("about", "user_id")
+    told: dict[UUID, set[UUID]] = {alert.pk: set() for alert in alerts}
+    for name, user_id in rows.union(written):
+        told[about[name]].add(user_id)
+    return told
+
+
+def _over(alert: Alert, *, still: Sequence[Alert]) -> Notice:
     assert alert.resolved_at is not None  # noqa: S101 (alert_resolved_has_time)
-    _tell(
-        alert,
-        _members(alert).filter(user__in=told).values_list("user_id", flat=True),
-        template="resolved",
-        context=lambda scale: {"rows": words.rows(alert, scale=scale), "still": _still_open(alert, scale=scale)},
-        event=RESOLVED,
-        key=f"resolved:{_stamp(alert.resolved_at)}",
-        at=at,
-    )
+
+    def context(scale: str) -> Context:
+        return {
+            "rows": words.rows(alert, scale=scale),
+            "still": [words.sentence(other, scale=scale) for other in still],
+        }
+
+    key = f"resolved:{_stamp(alert.resolved_at)}"
+    return _notice(alert, template="resolved", context=context, event=RESOLVED, key=key)
 
 
-def promise_found(*, alerts: Sequence[Alert], at: datetime) -> None:
+def promise_found(
+    *, alerts: Sequence[Alert], at: datetime, people: Callable[[Alert], Sequence[UUID] | None] = lambda alert: None
+) -> None:
     """Tell of excursions of one unit that were found late, all in one message, if they are news still.
 
+    `people` of the alert that stands for all are told; None: managers.
     They are if one of them lasts or ended within the last 24 hours. Call inside a transaction.
     """
     told = sorted(
@@ -184,7 +222,7 @@ def promise_found(*, alerts: Sequence[Alert], at: datetime) -> None:
 
     _tell(
         first,
-        _concerned(first),
+        _concerned(first, people=people(first)),
         template="found",
         context=context,
         event=FOUND,
@@ -252,12 +290,9 @@ def held_back(*, alert: Alert, at: datetime) -> Held | None:
     return Held(earlier[0][0], until) if until > at else None
 
 
-def remind_at(*, alert: Alert, at: datetime) -> datetime | None:
-    """When people are told again of an alert that nobody took charge of; None where acknowledgements never lapse."""
-    minutes = alert.organization.acknowledgement_minutes
-    if not minutes:
-        return None
-    pause = timedelta(minutes=minutes)
+def remind_at(*, alert: Alert, at: datetime) -> datetime:
+    """When people are told again of an alert without an escalation policy that nobody took charge of."""
+    pause = timedelta(minutes=alert.organization.acknowledgement_minutes) or REMIND_OF_CRITICAL
     return at + (pause if alert.severity == Severity.CRITICAL else max(pause, REMIND_OF_WARNINGS))
 
 
@@ -286,8 +321,13 @@ def those_concerned(*, organization_id: UUID, site_id: UUID | None) -> QuerySet[
     return people.members(organization_id=organization_id, site_id=site_id, roles=roles)
 
 
-def _concerned(alert: Alert, *, also: Collection[UUID] = ()) -> QuerySet[Membership, UUID]:
-    concerned = those_concerned(organization_id=alert.organization_id, site_id=alert.site_id)
+def _concerned(
+    alert: Alert, *, people: Sequence[UUID] | None = None, also: Collection[UUID] = ()
+) -> QuerySet[Membership, UUID]:
+    if people is None:
+        concerned = those_concerned(organization_id=alert.organization_id, site_id=alert.site_id)
+    else:
+        concerned = _members(alert).filter(user__in=people)
     if also:
         concerned |= _members(alert).filter(user__in=also)
     return concerned.values_list("user_id", flat=True)
@@ -311,7 +351,9 @@ def _tell(
     tell(_notice(alert, template=template, context=context, event=event, key=key), people=to, at=at)
 
 
-def _notice(alert: Alert, *, template: str, context: Callable[[str], Context], event: str, key: str) -> Notice:
+def _notice(
+    alert: Alert, *, template: str, context: Callable[[str], Context], event: str, key: str, urgent: bool = False
+) -> Notice:
     """`context` has the template's words in a scale."""
 
     def said(user: User) -> Words:
@@ -335,6 +377,7 @@ def _notice(alert: Alert, *, template: str, context: Callable[[str], Context], e
         path=_path(alert),
         key=f"alert:{alert.pk}:{key}",
         words=said,
+        urgent=urgent,
     )
 
 
@@ -353,18 +396,20 @@ def _words(alert: Alert, *, scale: str) -> Context:
     }
 
 
-def _still_open(alert: Alert, *, scale: str) -> list[str]:
-    """What else is wrong with the unit: that something is over doesn't mean that all is well."""
-    if alert.unit_id is None:
-        return []
-    others = (
+def _still_open(alerts: Sequence[Alert]) -> dict[UUID, list[Alert]]:
+    """What else is wrong with each one's unit: that something is over doesn't mean that all is well."""
+    units = {alert.unit_id for alert in alerts if alert.unit_id is not None}
+    others: dict[UUID | None, list[Alert]] = defaultdict(list)
+    rows = (
         Alert.objects.unresolved()
-        .filter(unit=alert.unit_id)
+        .filter(unit__in=units)
         .exclude(severity=Severity.INFO)
         .select_related("unit", "site", "sensor", "gateway")
-        .order_by("-opened_at", "pk")[:MOST_IN_SUMMARY]
+        .order_by("-opened_at", "pk")
     )
-    return [words.sentence(other, scale=scale) for other in others]
+    for other in rows if units else ():
+        others[other.unit_id].append(other)
+    return {alert.pk: others[alert.unit_id][:MOST_IN_SUMMARY] for alert in alerts}
 
 
 def _stamp(moment: datetime) -> str:

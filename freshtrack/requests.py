@@ -100,7 +100,7 @@ class RequestIdFilter(logging.Filter):
 
 
 # Pages whose address ends in a secret from an e-mail: the proxy's log leaves it out as well (deploy/Caddyfile).
-_SECRET_LINK = re.compile(r"/(reset-password|verify-email|invitation|answer|unsubscribe)/[^\s?#\"']+")
+_SECRET_LINK = re.compile(r"/(reset-password|verify-email|invitation|answer|unsubscribe|on-call)/[^\s?#\"']+")
 
 
 def without_secrets(text: str) -> str:

@@ -182,8 +182,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     # A job whose worker died is given to another after this time, longer than any job may take (1860 s:
     # sensors.retire_partitions); the sweeps are there for what is urgent.
     "visibility_timeout": 2000,
-    # Of whoever rings: without these it tries for six seconds to reach a broker that is away. Workers and beat have a
-    # patience of their own.
+    # Of whoever rings: else it tries for six seconds to reach a broker that is away. Workers and beat have their own.
     "max_retries": 1,
     "interval_start": 0,
     "interval_step": 0.1,
@@ -203,7 +202,10 @@ CELERY_TASK_ROUTES = {
     "notifications.sweep": {"queue": "urgent"},
     "alerts.sweep_due": {"queue": "urgent"},
     "alerts.sweep_silence": {"queue": "urgent"},
+    "alerts.audit": {"queue": "default"},
     "alerts.end_overrides": {"queue": "default"},
+    "alerts.expire_swaps": {"queue": "default"},
+    "alerts.tell_coverage": {"queue": "bulk"},
     "sensors.sweep_silent": {"queue": "default"},
     "sensors.roll_up": {"queue": "default"},
     "sensors.retire_partitions": {"queue": "bulk"},
@@ -242,6 +244,9 @@ TIMETABLE = {
     "send digests": {"task": "notifications.sweep_digests", "schedule": timedelta(minutes=1)},
     "end overrides that expired": {"task": "alerts.end_overrides", "schedule": timedelta(seconds=10)},
     "tell of alerts that are due": {"task": "alerts.sweep_due", "schedule": timedelta(seconds=5)},
+    "end offers of shifts": {"task": "alerts.expire_swaps", "schedule": timedelta(minutes=1)},
+    "prove that nobody is forgotten": {"task": "alerts.audit", "schedule": timedelta(minutes=1)},
+    "tell owners what might reach nobody": {"task": "alerts.tell_coverage", "schedule": timedelta(minutes=10)},
     "notice silent sensors": {"task": "sensors.sweep_silent", "schedule": timedelta(seconds=30)},
     "alert of silence": {"task": "alerts.sweep_silence", "schedule": timedelta(seconds=15)},
     "remove old refused readings": {"task": "ingest.sweep_quarantine", "schedule": timedelta(minutes=10)},
@@ -266,7 +271,7 @@ TIMETABLE = {
 # --- people -----------------------------------------------------------------------------------------------------
 # What a new organization starts with, and who sends its letters: functions of rooms above organizations/, which it
 # can't import. They are called inside the transaction.
-FURNISHINGS = ["alerts.profiles.lay_default_rules"]
+FURNISHINGS = ["alerts.profiles.lay_default_rules", "alerts.escalation.defaults.lay_default_policies"]
 OUTBOX = "notifications.letters.promise_letter"
 # What carries messages to each kind of address: modules with the names of notifications/channels/__init__.py.
 CHANNELS = {"email": "notifications.channels.email.sending"}
@@ -274,6 +279,7 @@ CHANNELS = {"email": "notifications.channels.email.sending"}
 DIGEST_SECTIONS = ["alerts.digest.section", "sensors.digest.section"]
 # So many messages to one address within a minute; what comes beyond is put together (Note [Storms]).
 SUMMARY_AFTER = env.int("SUMMARY_AFTER", default=10)
+HEARTBEAT_URL = env.str("HEARTBEAT_URL", default="")  # asked each minute in which nobody is forgotten (Note [Auditor])
 NEWCOMERS = ["notifications.people.keep_sign_in_address"]  # each with the user whose address was proved elsewhere
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=7)
 AUTH_USER_MODEL = "organizations.User"

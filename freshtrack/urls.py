@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from alerts import urls as alerts_urls
 from alerts.views.answers import answer
+from alerts.views.oncall import calendar
 from freshtrack import errors, health, pages, staff
 from freshtrack.queues import views as queues
 from ingest import urls as ingest_urls
@@ -52,6 +53,7 @@ urlpatterns = [
     # A mail program may lose the slash at the end.
     re_path(r"^answer/(?P<token>[^/]+)/?$", answer, name="answer"),
     re_path(r"^unsubscribe/(?P<token>[^/]+)/?$", unsubscribe, name="unsubscribe"),
+    path("on-call/<str:secret>.ics", calendar, name="on-call-calendar"),
     path("webhooks/", include(email_events)),
     re_path(r"^(?:api|ws|static|webhooks|_allauth)/", no_such_address),
     re_path(r"^(?P<path>.*)$", pages.web_app),

@@ -61,6 +61,14 @@ TABLE: Final[dict[str, Line]] = {
     "alerts.reach": Line(Role.MANAGER, "See who would be told of an alert now, and how"),
     "mutes.view": Line(Role.VIEWER, "See mutes and maintenance windows"),
     "mutes.change": Line(Role.MANAGER, "Mute alerts and end mutes (restricted members: of their sites and units)"),
+    "escalation.view": Line(Role.VIEWER, "See escalation policies, and whom an alert tells next"),
+    "escalation.change": Line(
+        Role.MANAGER, "Change escalation policies (restricted members: those of their sites), and rehearse them"
+    ),
+    "oncall.view": Line(Role.VIEWER, "See who is on duty when, and read it as a calendar"),
+    "oncall.swap": Line(Role.STAFF, "Offer and take shifts"),
+    "oncall.change": Line(Role.MANAGER, "Change on-call schedules (restricted members: those of their sites)"),
+    "coverage.view": Line(Role.MANAGER, "See what might reach nobody (restricted members: of their sites)"),
     "notifications.view": Line(Role.STAFF, "See who was told what, and whether it arrived"),
     "digests.preview": Line(Role.VIEWER, "See what the own digest would say, and send it to oneself"),
     "notifications.resend": Line(Role.MANAGER, "Send again what failed (restricted members: of their sites)"),
@@ -84,6 +92,10 @@ SEEN_WITH: Final[dict[str, str]] = {
     "alert": "alerts.view",
     "alert_event": "alerts.view",
     "mute": "mutes.view",
+    "escalation_policy": "escalation.view",
+    "on_call_schedule": "oncall.view",
+    "on_call_override": "oncall.view",
+    "shift_swap": "oncall.view",
 }
 
 
@@ -111,6 +123,11 @@ def actions_of(membership: Membership) -> list[str]:
 def roles_that_may(action: str) -> list[str]:
     """The roles that may do the action, lowest first."""
     return [role.value for role in RANK if RANK[role] >= RANK[TABLE[action].least]]
+
+
+def roles_from(role: str) -> list[str]:
+    """This role and those above it, lowest first. Raises ValueError for a role that there isn't."""
+    return [other.value for other in RANK if RANK[other] >= RANK[Role(role)]]
 
 
 def entities_seen_by(membership: Membership) -> list[str]:

@@ -42,6 +42,8 @@ SYSTEM_REASONS: Final = {
     "seeding": "the demonstration makes its own organizations",
     "live": "one query re-checks all open sockets of a process",
     "tests": "factories make rows of several organizations",
+    "auditor": "proving that no open alert of anybody is forgotten",
+    "calendar": "reading an on-call calendar by its secret address",
 }
 
 

@@ -12,7 +12,17 @@ from django.db import connection, models
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from alerts.models import Alert, AlertRule, Mute, RuleOverride
+from alerts.models import (
+    Alert,
+    AlertRule,
+    EscalationPolicy,
+    Mute,
+    OnCallFeed,
+    OnCallOverride,
+    OnCallSchedule,
+    RuleOverride,
+    ShiftSwap,
+)
 from ingest.models import QuarantinedReading
 from notifications.models import ContactMethod, Digest, InboxItem, Notification, NotificationPreference, Rest
 from organizations import secrets
@@ -235,6 +245,72 @@ class MuteFactory(Rows):
     reason = "Deep cleaning"
     starts_at = NOON
     ends_at = NOON + timedelta(hours=1)
+
+
+class PolicyFactory(Rows):
+    """Managers at once, the owner after ten minutes, again after half an hour; of the whole organization."""
+
+    class Meta:
+        model = EscalationPolicy
+
+    organization = factory.SubFactory(OrganizationFactory)
+    name = "Night"
+    steps = factory.LazyFunction(
+        lambda: [
+            {"wait_s": 0, "targets": [{"role": "manager"}], "urgent": False},
+            {"wait_s": 600, "targets": [{"role": "owner"}], "urgent": True},
+        ]
+    )
+    repeat_s = 1800
+
+
+class OnCallScheduleFactory(Rows):
+    """Nobody, by Berlin's clock."""
+
+    class Meta:
+        model = OnCallSchedule
+
+    organization = factory.SubFactory(OrganizationFactory)
+    name = "Kitchen"
+    time_zone = "Europe/Berlin"
+
+
+class OnCallOverrideFactory(Rows):
+    """From noon for an hour."""
+
+    class Meta:
+        model = OnCallOverride
+
+    schedule = factory.SubFactory(OnCallScheduleFactory)
+    organization = factory.SelfAttribute("schedule.organization")
+    user = factory.SubFactory(UserFactory)
+    starts_at = NOON
+    ends_at = NOON + timedelta(hours=1)
+
+
+class ShiftSwapFactory(Rows):
+    """From noon for an hour, not yet decided."""
+
+    class Meta:
+        model = ShiftSwap
+
+    schedule = factory.SubFactory(OnCallScheduleFactory)
+    organization = factory.SelfAttribute("schedule.organization")
+    offered_by = factory.SubFactory(UserFactory)
+    taken_by = factory.SubFactory(UserFactory)
+    starts_at = NOON
+    ends_at = NOON + timedelta(hours=1)
+
+
+class OnCallFeedFactory(Rows):
+    class Meta:
+        model = OnCallFeed
+
+    schedule = factory.SubFactory(OnCallScheduleFactory)
+    organization = factory.SelfAttribute("schedule.organization")
+    user = factory.SubFactory(UserFactory)
+    hash = factory.Sequence(lambda n: f"{n:064d}")
+    prefix = "ftc_abcd"
 
 
 class NotificationFactory(Rows):

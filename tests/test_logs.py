@@ -18,6 +18,7 @@ from freshtrack.requests import SecretLinksFilter
         ("Not Found: %s", ("/invitation/fti_A-b_c",), "Not Found: /invitation/…"),
         ("Not Found: %s", ("/answer/alert-A_b.c/",), "Not Found: /answer/…"),
         ("Forbidden: %s", ("/unsubscribe/warning-A_b.c/",), "Forbidden: /unsubscribe/…"),
+        ("Not Found: %s", ("/on-call/ftc_A-b_c.ics",), "Not Found: /on-call/…"),
         ("Not Found: %s", ("/api/v1/invitations/look-up/",), "Not Found: /api/v1/invitations/look-up/"),
         ("%s of %s", (1, "2"), "1 of 2"),
     ],

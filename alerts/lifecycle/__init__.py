@@ -18,7 +18,7 @@ from alerts.lifecycle.by_hand import (
 )
 from alerts.lifecycle.judged import amend, contradict, open_alert, open_found, promise_found, resolve_cleared, worsening
 from alerts.lifecycle.moving import TELL, IllegalTransition, cause_key, kind_of
-from alerts.lifecycle.together import Opening, open_together
+from alerts.lifecycle.together import Opening, open_together, resolve_together
 from alerts.lifecycle.waiting import tell_due
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "reopen",
     "resolve",
     "resolve_cleared",
+    "resolve_together",
     "snooze",
     "tell_due",
     "worsening",

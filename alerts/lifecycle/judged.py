@@ -12,6 +12,7 @@ import msgspec
 
 from alerts import mutes, telling, words
 from alerts.evaluation import Incident, Opened, Resolved
+from alerts.lifecycle import stepping
 from alerts.lifecycle.moving import (
     KINDS,
     OPEN_AGAIN,
@@ -30,7 +31,7 @@ from alerts.lifecycle.moving import (
     refresh_severity,
     unresolved,
 )
-from alerts.lifecycle.waiting import catch_up, keep_quiet, tell, wait
+from alerts.lifecycle.waiting import catch_up, keep_quiet, tell
 from alerts.models import Alert, AlertEventKind, AlertRule, AlertStatus, Channel, Severity
 from alerts.telling import Why
 from freshtrack.rounds import Step
@@ -79,6 +80,7 @@ def open_alert(
         return None
     alert = make(rule=rule, unit=unit, sensor=sensor, gateway=gateway, cause=cause, happened=opened, at=at, facts=facts)
     alert.found_at, alert.parent = found_at, parent
+    stepping.give_plans([alert], at=at)
     alert.save(force_insert=True)
     record(alert, AlertEventKind.OPENED, by=None, at=alert.opened_at, channel=made_by(alert))
     refresh_severity(alert)
@@ -143,6 +145,7 @@ def open_found(
     alert.tell_at = None if over else at
     if incident.resolved_at is not None:
         alert.status, alert.resolved_at = AlertStatus.RESOLVED, moment(incident.resolved_at)
+    stepping.give_plans([alert], at=at)
     alert.save(force_insert=True)
     record(alert, AlertEventKind.OPENED, by=None, at=alert.opened_at, channel=Channel.READINGS)
     if alert.resolved_at is not None:
@@ -223,10 +226,10 @@ def promise_found(*, alerts: Sequence[Alert], at: datetime) -> None:
         elif alert.status != AlertStatus.RESOLVED:
             keep_quiet(alert, mute, at=at)
     for of_unit in news.values():
-        telling.promise_found(alerts=of_unit, at=at)
+        telling.promise_found(alerts=of_unit, people=lambda first: stepping.people_now(first, at=at), at=at)
         for alert in of_unit:
             if alert.status != AlertStatus.RESOLVED:
-                wait(alert, until=telling.remind_at(alert=alert, at=at))
+                stepping.told_otherwise(alert, at=at)
 
 
 def once_more(alert: Alert, *, opened: Opened | Incident, at: datetime) -> None:

@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from django.db.models import Q
+
 from alerts import telling
 from alerts.models import (
     Alert,
@@ -194,20 +196,31 @@ def after_the_end(alert: Alert, *, at: datetime) -> None:
 
 def tell_the_end(alert: Alert, *, at: datetime) -> None:
     """Those it had covered are told of in a while, and those who were told of it now."""
-    _uncover(alert, at=at)
-    telling.promise_resolved(alert=alert, at=at)
+    tell_all_ends([alert], at=at)
 
 
-def _uncover(alert: Alert, *, at: datetime) -> None:
-    """What nobody was told of because this was open is told in a while, if it lasts."""
-    covered = Alert.objects.filter(status=AlertStatus.OPEN, tell_at=None, snoozed_until=None)
-    if alert.unit_id is None:
-        covered = covered.filter(parent=alert)
-    elif alert.severity == Severity.CRITICAL:
-        covered = covered.filter(unit=alert.unit_id, kind=alert.kind, severity=Severity.WARNING)
-    else:
+def tell_all_ends(alerts: Sequence[Alert], *, at: datetime) -> None:
+    """The same of many, with a few statements."""
+    _uncover(alerts, at=at)
+    telling.promise_all_resolved(alerts=alerts, at=at)
+
+
+def _uncover(alerts: Sequence[Alert], *, at: datetime) -> None:
+    """What nobody was told of because these were open is told in a while, if it lasts."""
+    whole = [alert.pk for alert in alerts if alert.unit_id is None]
+    covering = {
+        (alert.unit_id, alert.kind) for alert in alerts if alert.unit_id and alert.severity == Severity.CRITICAL
+    }
+    if not whole and not covering:
         return
-    found = list(covered.order_by("pk").values_list("pk", flat=True))
+    covered = Alert.objects.filter(status=AlertStatus.OPEN, tell_at=None, snoozed_until=None).filter(
+        Q(parent__in=whole) | Q(unit__in={unit for unit, _ in covering}, severity=Severity.WARNING)
+    )
+    found = [
+        pk
+        for pk, parent, unit, kind in covered.order_by("pk").values_list("pk", "parent_id", "unit_id", "kind")
+        if parent in whole or (unit, kind) in covering
+    ]
     if found:
         untold = set(found) - telling.told_of(found)
         Alert.objects.filter(pk__in=untold).update(tell_at=at + telling.GRACE)

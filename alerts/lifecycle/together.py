@@ -1,16 +1,18 @@
-"""Many alerts that open in the same look of the clock: the moves that they make one by one, in a few statements."""
+"""Many alerts that move at once, in a few statements: silences that open in the same look of the clock, and what ends
+in the same batch of readings (a network that is back ends a thousand silences within a minute)."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from alerts import mutes, telling
-from alerts.evaluation import Opened
-from alerts.lifecycle import judged, moving, waiting
-from alerts.models import Alert, AlertEventKind, AlertRule, Channel, Mute, Severity
+from alerts.evaluation import Opened, Resolved
+from alerts.lifecycle import judged, moving, stepping, waiting
+from alerts.models import Alert, AlertEventKind, AlertRule, AlertStatus, Channel, Mute, Severity
+from organizations import bells
 from sensors.models import Gateway, Sensor, Unit
 
 
@@ -47,16 +49,51 @@ def open_together(openings: Sequence[Opening], *, at: datetime) -> int:
             made.append(_make(one, at=at))
     if not made:
         return 0
+    stepping.give_plans(made, at=at)
     told, muted = _choose(made, at=at)
+    groups, steps = stepping.take_first(told, at=at)
     Alert.objects.bulk_create(made)
     opened = [moving.Recorded(alert, AlertEventKind.OPENED, alert.opened_at) for alert in made]
     quiet = [
         moving.Recorded(alert, AlertEventKind.MUTED, at, waiting.until_its_end(alert, mute)) for alert, mute in muted
     ]
-    moving.record_all([*opened, *quiet], channel=Channel.CLOCK)
+    moving.record_all([*opened, *quiet, *steps], channel=Channel.CLOCK)
     moving.refresh_severities({one.unit.pk for one in openings})
-    telling.promise_all_opened(alerts=told, at=at)
+    for group in groups:
+        telling.promise_all_opened(alerts=group.alerts, people=group.people, urgent=group.urgent, at=at)
     return len(made)
+
+
+def resolve_together(ended: Mapping[str, Resolved], *, at: datetime) -> int:
+    """What readings have ended (cause -> when, how bad): `judged.resolve_cleared` for each, and a worker tells of it.
+
+    Causes without an unresolved alert are passed over; returns how many resolved. `at` is the server's clock. Call
+    inside the transaction that judges, with the causes' states locked.
+    """
+    if not ended:
+        return 0
+    rows = Alert.objects.unresolved().filter(cause_key__in=list(ended)).select_related(*moving.SHOWN_WITH_IT)
+    alerts = list(rows.select_for_update(of=("self",)).order_by("cause_key"))
+    if not alerts:
+        return 0
+    moves: dict[Channel, list[moving.Recorded]] = defaultdict(list)
+    for alert in alerts:
+        resolved = ended[alert.cause_key]
+        if alert.condition not in moving.KINDS:
+            alert.peak = resolved.peak
+        if alert.severity == Severity.INFO:
+            alert.tell_at = None  # nobody was told of it
+        elif not moving.is_new(alert):
+            alert.tell_at = at
+        alert.status, alert.resolved_at = AlertStatus.RESOLVED, moving.moment(resolved.at)
+        alert.snoozed_until = None
+        moves[moving.made_by(alert)].append(moving.Recorded(alert, AlertEventKind.RESOLVED, alert.resolved_at))
+    Alert.objects.bulk_update(alerts, ["status", "resolved_at", "tell_at", "snoozed_until", "peak"])
+    for channel, some in moves.items():
+        moving.record_all(some, channel=channel)
+    moving.refresh_severities({alert.unit_id for alert in alerts if alert.unit_id is not None})
+    bells.ring_afterwards(moving.TELL)
+    return len(alerts)
 
 
 def _make(one: Opening, *, at: datetime) -> Alert:
@@ -97,8 +134,9 @@ def _choose(made: Sequence[Alert], *, at: datetime) -> tuple[list[Alert], list[t
             continue  # what ends those tells of it
         elif alert.cause_key in coming_back and (held := telling.held_back(alert=alert, at=at)) is not None:
             alert.parent_id, alert.tell_at = held.first, held.until
+        elif wait := stepping.first_wait(alert):
+            alert.tell_at = at + wait
         else:
-            alert.tell_at = telling.remind_at(alert=alert, at=at)
             told.append(alert)
     return told, muted
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db.models import F
+
 from alerts import mutes, telling, words
-from alerts.lifecycle import defrosts
-from alerts.lifecycle.moving import SHOWN_WITH_IT, TELL, is_new, move, record, tell_the_end
+from alerts.lifecycle import defrosts, stepping
+from alerts.lifecycle.moving import SHOWN_WITH_IT, TELL, is_new, move, record, tell_all_ends, tell_the_end
 from alerts.models import Alert, AlertEventKind, AlertStatus, Channel, Condition, Mute, Severity
 from alerts.telling import Why
 from organizations import bells
@@ -17,12 +19,14 @@ _NOT_WHILE_ITS_GATEWAY_IS_SILENT: Final = (Why.UNMUTED, Why.UNCOVERED, Why.REMIN
 
 
 def tell_due(*, at: datetime, most: int) -> int:
-    """Do what is due with the alerts whose `tell_at` has come, at most so many; return how many there were.
+    """Do what is due with the alerts whose `tell_at` has come, at most so many (of those that are over ten times as
+    many, since no reading waits for them); return how many there were.
 
     Readings have opened or resolved it, a snooze or a mute is over, an acknowledgement lapses, nobody has taken charge
-    yet. Who else is moving an alert just
-    now is left alone until the next round, so two sweeps at once are as one. Call inside a transaction.
+    yet: the next step of its plan. Which alert somebody else is moving just now is left alone until the next round, so
+    two sweeps at once are as one. Call inside a transaction.
     """
+    ended = _tell_ended(at=at, most=10 * most)
     due = list(
         Alert.objects.filter(tell_at__lte=at)
         .select_for_update(skip_locked=True, of=("self",))
@@ -32,16 +36,33 @@ def tell_due(*, at: datetime, most: int) -> int:
     told = telling.told_of([alert.pk for alert in due])
     for alert in due:
         _come_due(alert, at=at, was_told=alert.pk in told)
-    return len(due)
+    return ended + len(due)
+
+
+def _tell_ended(*, at: datetime, most: int) -> int:
+    """Those that readings have ended, all together: a network that is back ends a thousand silences within a minute.
+
+    What nobody was told of yet is left: people hear of both, in their order.
+    """
+    rows = Alert.objects.filter(tell_at__lte=at, status=AlertStatus.RESOLVED).exclude(tell_at=F("created_at"))
+    over = list(
+        rows.select_for_update(skip_locked=True, of=("self",))
+        .select_related(*SHOWN_WITH_IT)
+        .order_by("tell_at", "pk")[:most]
+    )
+    if over:
+        tell_all_ends(over, at=at)
+        Alert.objects.filter(pk__in=[alert.pk for alert in over]).update(tell_at=None)
+    return len(over)
 
 
 def _come_due(alert: Alert, *, at: datetime, was_told: bool) -> None:
     if alert.status == AlertStatus.RESOLVED:
         _tell_of_what_is_over(alert, at=at)
-    elif not _concerns_somebody(alert):
+    elif not concerns_somebody(alert):
         wait(alert, until=None)
     elif is_new(alert):
-        _say(alert, at=at, why=Why.OPENED)
+        stepping.take(alert, at=at, why=Why.OPENED)
     elif alert.snoozed_until is not None:
         if alert.snoozed_until > at:
             wait(alert, until=alert.snoozed_until)
@@ -54,7 +75,7 @@ def _come_due(alert: Alert, *, at: datetime, was_told: bool) -> None:
     elif _waits_for_its_mute(alert):
         if tell(alert, at=at, why=Why.UNMUTED):
             record(alert, AlertEventKind.UNMUTED, by=None, at=at, channel=Channel.CLOCK)
-    elif was_told:
+    elif was_told or alert.step:
         tell(alert, at=at, why=Why.REMINDER)
     else:
         tell(alert, at=at, why=_why_only_now(alert))
@@ -69,8 +90,8 @@ def catch_up(alert: Alert, *, at: datetime) -> Alert:
 
 def _tell_of_what_is_over(alert: Alert, *, at: datetime) -> None:
     """Readings ended it; if it opened a moment before, people hear of both, in their order."""
-    if is_new(alert) and _concerns_somebody(alert):
-        _say(alert, at=at, why=Why.OPENED)
+    if is_new(alert) and concerns_somebody(alert):
+        stepping.take(alert, at=at, why=Why.OPENED)
     tell_the_end(alert, at=at)
     wait(alert, until=None)
 
@@ -80,7 +101,9 @@ def _why_only_now(alert: Alert) -> Why:
     first = alert.parent
     if first is not None:
         return Why.FLAPPING if first.cause_key == alert.cause_key else Why.UNCOVERED
-    return Why.DEFROSTED if alert.facts.get("defrost_until") else Why.UNCOVERED
+    if alert.facts.get("defrost_until"):
+        return Why.DEFROSTED
+    return Why.OPENED if stepping.first_wait(alert) else Why.UNCOVERED
 
 
 def _waits_for_its_mute(alert: Alert) -> bool:
@@ -89,7 +112,7 @@ def _waits_for_its_mute(alert: Alert) -> bool:
     return mute is not None and alert.tell_at is not None and alert.tell_at <= mute.ends_at
 
 
-def _concerns_somebody(alert: Alert) -> bool:
+def concerns_somebody(alert: Alert) -> bool:
     """Nobody wants to hear of a unit or a rule that is gone."""
     # A sensor that fell silent with its gateway concerns people still when only the gateway is gone.
     places = (alert.unit or alert.gateway, alert.site)
@@ -140,17 +163,15 @@ def tell(
     if defrosted is not None:
         _wait_for_defrost(alert, until=defrosted, at=at)
         return False
+    if opening and stepping.first_wait(alert):
+        wait(alert, until=at + stepping.first_wait(alert))
+        return False
     if soon:
         wait(alert, until=alert.created_at)  # so that it is_new
         bells.ring_afterwards(TELL)
     else:
-        _say(alert, at=at, why=why)
+        stepping.take(alert, at=at, why=why)
     return True
-
-
-def _say(alert: Alert, *, at: datetime, why: Why) -> None:
-    telling.promise_opened(alert=alert, at=at, why=why)
-    wait(alert, until=telling.remind_at(alert=alert, at=at))
 
 
 def _wait_for_defrost(alert: Alert, *, until: datetime, at: datetime) -> None:

@@ -81,6 +81,12 @@ class Alert(OwnedModel):
     snoozed_until = models.DateTimeField(null=True, blank=True, help_text="Quiet until then, and then told again.")
     # Rows are the queue: whoever has to be told of an alert later is told by the sweep that finds this.
     tell_at = models.DateTimeField(null=True, blank=True, help_text="When people are to be told (again); empty: never.")
+    plan = models.JSONField(
+        null=True, blank=True, help_text="The steps of its escalation policy, as they were when it opened; empty: none."
+    )
+    step = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="How many of them were taken since people were first told, or told anew."
+    )
     muted_by = models.ForeignKey(
         Mute, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", help_text="What kept it quiet."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -58,3 +59,18 @@ class Listening(models.Model):
 
     def __str__(self) -> str:
         return f"listening as of {self.round_at:%Y-%m-%d %H:%M:%S}"
+
+
+class AuditRound(models.Model):
+    """One round of the auditor: how many critical alerts it looked at, and which of them nobody would have heard of.
+
+    Note [Auditor] in alerts/auditing.py.
+    """
+
+    at = models.DateTimeField(unique=True)
+    checked = models.PositiveIntegerField()
+    stuck = models.PositiveIntegerField(default=0, db_default=0)
+    alerts = ArrayField(models.CharField(max_length=200), default=list, blank=True, help_text="Which, and why; few.")
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S}: {self.stuck} of {self.checked} stuck"

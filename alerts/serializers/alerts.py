@@ -11,6 +11,16 @@ from alerts.shapes import alert_shape
 from organizations.names import NameField, TextField
 
 
+class AlertEscalationSerializer(serializers.Serializer[Any]):
+    policy = serializers.UUIDField(help_text="As it was when the alert opened.")
+    name = serializers.CharField()
+    steps = serializers.IntegerField()
+    taken = serializers.IntegerField(help_text="How many were taken, over all rounds.")
+    next_at = serializers.DateTimeField(
+        allow_null=True, help_text="When people are told next; once somebody answered, when that answer lapses."
+    )
+
+
 class AlertSerializer(serializers.ModelSerializer[Alert]):
     """Read-only; `alerts.shapes` says the same to the socket."""
 
@@ -21,6 +31,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
     unit_name = serializers.CharField(read_only=True)
     site_name = serializers.CharField(read_only=True)
     assigned_to_name = serializers.CharField(read_only=True)
+    escalation = AlertEscalationSerializer(allow_null=True, read_only=True)
 
     class Meta:
         model = Alert
@@ -59,6 +70,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
             "disposition",
             "amount",
             "facts",
+            "escalation",
         ]
         read_only_fields = fields
 

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from alerts.models import Severity
-from notifications.models import ContactKind
+from alerts.serializers.escalation import RehearsedChannelSerializer
 
 
 class ReachQuerySerializer(serializers.Serializer[Any]):
@@ -22,21 +22,16 @@ class ReachQuerySerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class ReachChannelSerializer(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(choices=ContactKind.choices)
-    to = serializers.CharField(help_text="Masked, unless it is your own.")
-    at = serializers.DateTimeField(help_text="When it would be sent: later in quiet hours.")
-    why = serializers.CharField()
-
-
 class ReachedSerializer(serializers.Serializer[Any]):
     user = serializers.UUIDField()
     name = serializers.CharField()
     told = serializers.BooleanField(help_text="Something would be sent, be it later.")
-    channels = ReachChannelSerializer(many=True)
+    channels = RehearsedChannelSerializer(many=True)
     reasons = serializers.ListField(child=serializers.CharField(), help_text="Why not, or not by other channels.")
 
 
 class ReachSerializer(serializers.Serializer[Any]):
     results = ReachedSerializer(many=True)
     warnings = serializers.ListField(child=serializers.CharField())
+    policy = serializers.UUIDField(allow_null=True, help_text="Which escalation policy holds; null: none.")
+    policy_name = serializers.CharField()

@@ -29,6 +29,7 @@ from django.db import connection
 
 from alerts import lifecycle, scopes, silence, telling
 from alerts.evaluation import Opened, Terms
+from alerts.lifecycle import stepping
 from alerts.models import Alert, AlertRule, AlertStatus, Condition, RuleState, Schedule
 from alerts.schedules import Hours, hours_of
 from alerts.silence import remembering
@@ -399,7 +400,7 @@ def release(*, alert: Alert, at: datetime) -> None:
     told = telling.told_of([child.pk for child in found])
     for child in found:
         if child.pk in told:
-            child.tell_at = telling.remind_at(alert=child, at=at)
+            child.tell_at = stepping.next_at(child, at=at)
         else:
             child.tell_at = at + (child.opened_at - child.started_at)
     Alert.objects.bulk_update(found, ["tell_at"])

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from alerts import lifecycle
+from alerts.escalation import asking
 from alerts.models import Alert, AlertEvent, Channel
 from alerts.serializers.alerts import (
     AlertEventSerializer,
@@ -26,6 +27,7 @@ from alerts.serializers.alerts import (
     ResolveSerializer,
     SnoozeSerializer,
 )
+from alerts.serializers.escalation import RehearsalSerializer
 from organizations.authentication import Access
 from organizations.scoped_views import OrganizationScoped
 from organizations.searching import FilterSet, IdsFilter, MomentFilter
@@ -48,6 +50,7 @@ class Alerts(OrganizationScoped, viewsets.ReadOnlyModelViewSet[Alert]):
         "list": "alerts.view",
         "retrieve": "alerts.view",
         "events": "alerts.view",
+        "escalation": "escalation.view",
         "acknowledge": "alerts.acknowledge",
         "snooze": "alerts.snooze",
         "assign": "alerts.assign",
@@ -130,3 +133,10 @@ class Alerts(OrganizationScoped, viewsets.ReadOnlyModelViewSet[Alert]):
         )
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(AlertEventSerializer(page, many=True).data)
+
+    @extend_schema(responses=RehearsalSerializer, filters=False)
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def escalation(self, request: Request, **kwargs: Any) -> Response:
+        """Whom it tells next if nobody answers, and when."""
+        alert = self.get_object()
+        return Response(RehearsalSerializer(asking.of_alert(alert, by=self.person)).data)

@@ -25,7 +25,7 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 
-from alerts.models import AlertEvent
+from alerts.models import AlertEvent, AuditRound
 from notifications.models import (
     Attempt,
     Digest,
@@ -47,10 +47,15 @@ from tests.factories import (
     MembershipFactory,
     MuteFactory,
     NotificationFactory,
+    OnCallFeedFactory,
+    OnCallOverrideFactory,
+    OnCallScheduleFactory,
     OverrideFactory,
+    PolicyFactory,
     QuarantinedReadingFactory,
     RuleFactory,
     SensorFactory,
+    ShiftSwapFactory,
     UserFactory,
     as_system,
     key_of,
@@ -107,6 +112,10 @@ class Customer:
         self.refused = QuarantinedReadingFactory(organization=self.organization, serial="S-refused")
         self.mute = MuteFactory(organization=self.organization, site=self.site)
         self.override = OverrideFactory(unit=self.unit, rule=self.rule, owner=self.person)
+        self.policy = PolicyFactory(organization=self.organization, site=self.site)
+        self.schedule = OnCallScheduleFactory(organization=self.organization, site=self.site)
+        for make in (OnCallOverrideFactory, ShiftSwapFactory, OnCallFeedFactory):
+            make(schedule=self.schedule)
         self.link = f"token of {self.person.email}"
         self.invitation = InvitationFactory(
             organization=self.organization, invited_by=self.person, hash=secrets.digest(self.link)
@@ -200,6 +209,7 @@ def machinery(staff: User) -> None:
         Authenticator.objects.create(user=staff, type="totp", data={"secret": "the secret of a phone"})
         SocialAccount.objects.create(user=staff, provider="acme", uid="1234", extra_data={"email": "sam@example.com"})
         Group.objects.create(name="Support")
+        AuditRound.objects.create(at=NOON, checked=7, stuck=1, alerts=["an alert: no next step was due"])
         LogEntry.objects.create(
             user=staff,
             content_type=ContentType.objects.get_for_model(User),

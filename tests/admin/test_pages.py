@@ -48,6 +48,7 @@ MODELS = [pytest.param(model, id=model._meta.label) for model in admin.site._reg
 READ_ONLY = {"Alert", "Mute", "Notification", "ApiKey", "AccessToken", "Change", "ContactMethod", "LogEntry"} | {
     *(
         "RuleOverride",
+        *("EscalationPolicy", "OnCallSchedule", "OnCallOverride", "ShiftSwap", "OnCallFeed", "AuditRound"),
         "QuarantinedReading",
         "UserSession",
         "Authenticator",

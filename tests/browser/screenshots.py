@@ -145,6 +145,32 @@ def mutes(page: Page, url: str) -> None:
     expect(now.get_by_role("listitem").first).to_be_visible()
 
 
+def alert_next(page: Page, url: str) -> None:
+    """An open alert: who is told next, counting down."""
+    open_alert(page, url)
+    told = page.get_by_role("region", name="Who is told next")
+    expect(told.get_by_text("if nobody answers")).to_be_visible()
+    expect(page.get_by_role("img", name="Temperature")).to_be_visible()
+
+
+def escalation(page: Page, url: str) -> None:
+    """The policies that an organization starts with, as they are gone through."""
+    page.goto(f"{url}/o/demo/escalation")
+    expect(page.get_by_role("main").get_by_role("listitem").get_by_role("link").first).to_be_visible()
+
+
+def escalation_policy(page: Page, url: str) -> None:
+    """One of them with what it would do now, a step added; nothing is saved."""
+    escalation(page, url)
+    page.get_by_role("link", name="Critical alerts").click()
+    page.get_by_role("button", name="Add a step").click()
+    third = page.get_by_role("group", name="Step 3")
+    third.get_by_role("combobox", name="Tell").click()
+    page.get_by_role("option", name="Owners", exact=True).click()
+    tried = page.get_by_role("region", name="What it would do")
+    expect(tried.get_by_text("Step 3 of 3")).to_be_visible()
+
+
 def inbox(page: Page, url: str) -> None:
     """What the person was told, some of it read."""
     page.goto(f"{url}/o/demo/inbox")
@@ -302,6 +328,9 @@ SCREENS: Final[dict[str, Opener]] = {
     "rules": rules,
     "rule": rule,
     "mutes": mutes,
+    "alert-next": alert_next,
+    "escalation": escalation,
+    "escalation-policy": escalation_policy,
     "inbox": inbox,
     "deliveries": deliveries,
     "reach": reach,

@@ -13,7 +13,18 @@ from django.conf import settings
 from django.db import connection, models
 from django.utils import timezone
 
-from alerts.models import Alert, AlertEvent, Mute, RuleOverride, RuleState
+from alerts.models import (
+    Alert,
+    AlertEvent,
+    EscalationPolicy,
+    Mute,
+    OnCallFeed,
+    OnCallOverride,
+    OnCallSchedule,
+    RuleOverride,
+    RuleState,
+    ShiftSwap,
+)
 from freshtrack.celery import app
 from notifications.models import (
     Attempt,
@@ -36,7 +47,7 @@ from organizations.models import (
 )
 from organizations.owned import OwnedModel
 from sensors.models import Arrival, Gateway, Reading, ReadingDay, ReadingHour, Sensor, Site
-from tests.factories import NOON, NotificationFactory, OrganizationFactory, SensorFactory, as_system, fresh
+from tests.factories import NOON, NotificationFactory, OrganizationFactory, SensorFactory, UserFactory, as_system, fresh
 from tests.tenancy.test_walls import fill
 
 pytestmark = pytest.mark.django_db
@@ -70,7 +81,19 @@ def filled(**fields: Any) -> Organization:
         override = {"rule": alert.rule, "unit": alert.unit, "threshold": 4.0, "reason": "Stock-taking"}
         RuleOverride.objects.create(**rows, **override, expires_at=timezone.now() + timedelta(days=1))
         RuleState.objects.create(**rows, rule=alert.rule, unit=alert.unit, cause_key=f"{alert.pk}", state={})
+        _call(organization, member)
     return organization
+
+
+def _call(organization: Organization, member: Membership) -> None:
+    """Somebody is on duty, and called."""
+    rows = {"organization": organization}
+    EscalationPolicy.objects.create(**rows, name="Night", steps=[])
+    schedule = OnCallSchedule.objects.create(**rows, name="Kitchen", time_zone="UTC")
+    times = {"starts_at": NOON, "ends_at": NOON + timedelta(hours=1)}
+    OnCallOverride.objects.create(**rows, **times, schedule=schedule, user=member.user)
+    ShiftSwap.objects.create(**rows, **times, schedule=schedule, offered_by=member.user, taken_by=UserFactory())
+    OnCallFeed.objects.create(**rows, schedule=schedule, user=member.user, hash=f"{organization.pk}", prefix="ftc_")
 
 
 def _tell(organization: Organization, member: Membership) -> None:

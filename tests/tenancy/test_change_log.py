@@ -29,7 +29,7 @@ NO_SECRETS: Final = {
 }
 # What isn't in SEEN_WITH is for those who may read the audit trail.
 # What people wish for themselves is nobody's business but theirs and the auditor's.
-AUDIT_ONLY: Final = {"security_event", "notification_preference", "digest"}
+AUDIT_ONLY: Final = {"security_event", "notification_preference", "digest", "on_call_feed"}
 
 
 def recorded() -> dict[str, tuple[str, set[str]]]:

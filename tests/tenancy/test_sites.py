@@ -33,11 +33,16 @@ from tests.factories import (
     MembershipFactory,
     MuteFactory,
     NotificationFactory,
+    OnCallFeedFactory,
+    OnCallOverrideFactory,
+    OnCallScheduleFactory,
     OrganizationFactory,
     OverrideFactory,
+    PolicyFactory,
     QuarantinedReadingFactory,
     RuleFactory,
     SensorFactory,
+    ShiftSwapFactory,
     SiteFactory,
     UnitFactory,
     as_system,
@@ -121,8 +126,14 @@ def _furnish(site: Site) -> dict[type[models.Model], models.Model]:
             outcome="sent",
         )
     refused = QuarantinedReadingFactory(organization=site.organization, site_id=site.pk)
+    policy = PolicyFactory(organization=site.organization, site=site)
+    schedule = OnCallScheduleFactory(organization=site.organization, site=site)
+    duties = [factory(schedule=schedule) for factory in (OnCallOverrideFactory, ShiftSwapFactory, OnCallFeedFactory)]
     measured = [reading, hour, day]
     rows = [
+        policy,
+        schedule,
+        *duties,
         site,
         area,
         unit,

@@ -52,6 +52,7 @@ NOT_OWNED = {
     "organizations.AccessToken": "belongs to a person; no organization sees it",
     "organizations.ExternalIdentity": "belongs to a person; no organization sees it",
     "alerts.Listening": "the last round of our own sweep",
+    "alerts.AuditRound": "rounds of our own auditor; staff see them",
     "organizations.Beat": "signs of life of our own processes",
     "organizations.FailedJob": "errors of our own processes; staff see them",
     "organizations.User_groups": "what our staff may do in the admin",
@@ -68,6 +69,7 @@ NOT_OWNED = {
     "sensors.Arrival": "owned by the short number: no OwnedModel",
 }
 NO_ROWS_OF_CUSTOMERS = {
+    "alerts.AuditRound",
     "alerts.Listening",
     "organizations.Beat",
     "organizations.FailedJob",

@@ -18,11 +18,16 @@ from tests.factories import (
     MembershipFactory,
     MuteFactory,
     NotificationFactory,
+    OnCallFeedFactory,
+    OnCallOverrideFactory,
+    OnCallScheduleFactory,
     OrganizationFactory,
     OverrideFactory,
+    PolicyFactory,
     QuarantinedReadingFactory,
     RuleFactory,
     SensorFactory,
+    ShiftSwapFactory,
     SiteFactory,
     UnitFactory,
     as_system,
@@ -30,6 +35,8 @@ from tests.factories import (
 )
 
 Ids = dict[str, str]
+
+CALENDAR: Final = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//tests//EN\r\nEND:VCALENDAR\r\n"
 
 # Stands in every name of a place, so that an answer which contains it has leaked it.
 HERE: Final = "Hhere"
@@ -112,6 +119,19 @@ def _of_a_site(organization: Organization, *, mark: str) -> Ids:
     colleague = MembershipFactory(
         organization=organization, role=Role.STAFF, site_ids=[site.pk], user__name=f"{mark} colleague"
     )
+    policy = PolicyFactory(organization=organization, site=site, name=f"{mark} policy")
+    PolicyFactory(organization=organization, unit=unit, name=f"{mark} policy")
+    schedule = OnCallScheduleFactory(organization=organization, site=site, name=f"{mark} schedule")
+    on_duty = OnCallOverrideFactory(
+        schedule=schedule, user=colleague.user, reason=f"{mark} shift", ends_at=datetime.now(UTC) + timedelta(days=7)
+    )
+    swap = ShiftSwapFactory(
+        schedule=schedule,
+        offered_by=colleague.user,
+        taken_by=MembershipFactory(organization=organization, site_ids=[site.pk], role=Role.STAFF).user,
+        note=f"{mark} swap",
+    )
+    feed = OnCallFeedFactory(schedule=schedule, user=colleague.user)
     notification = NotificationFactory(
         organization=organization, site_id=site.pk, subject=f"{mark} is too warm", about=f"alert:{alert.pk}"
     )
@@ -141,6 +161,12 @@ def _of_a_site(organization: Organization, *, mark: str) -> Ids:
         "alerts": str(alert.pk),
         "resolved alert": str(over.pk),
         "mutes": str(mute.pk),
+        "escalation-policies": str(policy.pk),
+        "on-call-schedules": str(schedule.pk),
+        "on-call-overrides": str(on_duty.pk),
+        "shift-swaps": str(swap.pk),
+        "on-call-feeds": str(feed.pk),
+        "colleague": str(colleague.user_id),
         "notifications": str(notification.pk),
         "dead notification": str(dead.pk),
         "quarantined-readings": str(refused.pk),
@@ -178,11 +204,32 @@ def _rule(ids: Ids) -> dict[str, Any]:
 
 # The same each time: what differs between two bodies is what they are about.
 _SOON: Final = (datetime.now(UTC) + timedelta(hours=5)).isoformat()
+_LATER: Final = (datetime.now(UTC) + timedelta(hours=9)).isoformat()
 
 
 def _override(ids: Ids) -> dict[str, Any]:
     terms = {"threshold": 4.5, "reason": "Stock-taking", "expires_at": _SOON}
     return {**terms, "rule": ids["rule without override"], "unit": ids["units"]}
+
+
+def _policy(ids: Ids) -> dict[str, Any]:
+    steps = [{"targets": [{"role": "manager"}, {"schedule": ids["on-call-schedules"]}]}]
+    return {"name": "New policy", "scope": {"unit": ids["units"]}, "steps": steps}
+
+
+def _schedule(ids: Ids) -> dict[str, Any]:
+    layer = {"name": "Weeks", "rotation": "weekly", "starts_on": "2026-01-05", "people": [ids["colleague"]]}
+    return {"name": "New schedule", "time_zone": "UTC", "site": ids["sites"], "layers": [layer]}
+
+
+def _duty(ids: Ids) -> dict[str, Any]:
+    times = {"starts_at": _SOON, "ends_at": _LATER}
+    return {"schedule": ids["on-call-schedules"], "user": ids["colleague"], **times}
+
+
+def _offer(ids: Ids) -> dict[str, Any]:
+    times = {"starts_at": _SOON, "ends_at": _LATER}
+    return {"schedule": ids["on-call-schedules"], "to": ids["colleague"], **times}
 
 
 # For each way to write a body that is valid: only then does a call say whether its role may. `ids` are those of the
@@ -232,6 +279,22 @@ BODIES: Final[dict[str, Callable[[Ids], dict[str, Any]]]] = {
     "post mutes/": lambda ids: {"unit": ids["units"], "ends_at": _SOON, "reason": "Cleaning"},
     "patch mutes/{pk}/": lambda ids: {"ends_at": _SOON},
     "post alerts/{pk}/comment/": lambda ids: {"note": "The door was open"},
+    "post escalation-policies/": _policy,
+    "put escalation-policies/{pk}/": _policy,
+    "patch escalation-policies/{pk}/": lambda ids: {"scope": {"site": ids["sites"]}},
+    "post escalation-policies/dry-run/": lambda ids: {"unit": ids["units"]},
+    "post on-call-schedules/": _schedule,
+    "put on-call-schedules/{pk}/": _schedule,
+    "patch on-call-schedules/{pk}/": lambda ids: {"site": ids["sites"]},
+    "post on-call-schedules/preview/": lambda ids: {"time_zone": "UTC", "layers": _schedule(ids)["layers"]},
+    "post on-call-schedules/{pk}/import/": lambda ids: {"calendar": CALENDAR, "people": {"x": ids["colleague"]}},
+    "post on-call-overrides/": _duty,
+    "patch on-call-overrides/{pk}/": lambda ids: {"schedule": ids["on-call-schedules"]},
+    "post shift-swaps/": _offer,
+    "post shift-swaps/{pk}/accept/": _nothing,
+    "post shift-swaps/{pk}/decline/": _nothing,
+    "post shift-swaps/{pk}/withdraw/": _nothing,
+    "post on-call-feeds/": lambda ids: {"schedule": ids["on-call-schedules"]},
     "post digests/preview/": _nothing,
     "post notifications/{pk}/resend/": _nothing,
     "post notifications/resend/": lambda ids: {"ids": [ids["notifications"]]},
@@ -244,4 +307,8 @@ BODIES: Final[dict[str, Callable[[Ids], dict[str, Any]]]] = {
 # Calls that the state of things refuses to somebody who may, with the status.
 REFUSED_BY_STATE: Final[dict[str, set[int]]] = {
     "post digests/preview/": {409},  # nobody here has a verified address
+    "post shift-swaps/": {409},  # whoever asks isn't on duty
+    # Only for the two whom it concerns.
+    **{f"post shift-swaps/{{pk}}/{act}/": {403} for act in ("accept", "decline", "withdraw")},
+    "delete on-call-feeds/{pk}/": {404},  # somebody else's
 }

@@ -36,6 +36,8 @@ from tests.factories import (
 # Everything was there the day before, so that nothing of the case is older than its rules.
 BEFORE = DAY - timedelta(days=1)
 _TOLD = ("alert.opened", "alert.again", "alert.found")
+# Longer than any case: without a lapse nobody is reminded in it either.
+_NEVER_S = 7 * 86_400
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -44,7 +46,7 @@ class House:
 
     def __init__(self, case: Case) -> None:
         self.case = case
-        self.organization = OrganizationFactory(acknowledgement_minutes=int((case.lapse_s or 0) / 60))
+        self.organization = OrganizationFactory(acknowledgement_minutes=int((case.lapse_s or _NEVER_S) / 60))
         hours = {} if case.hours is None else {day: [list(case.hours)] for day in _WEEKDAYS}
         site = SiteFactory(organization=self.organization, opening_hours=hours)
         self.unit = UnitFactory(area=AreaFactory(site=site), default_rules=False, product_tau_s=case.tau_s)
