@@ -46,7 +46,7 @@ _ALWAYS: Final = (406, 429, 503)
 _ERRORS: Final = (400, 401, 403, 404, 405, 406, 409, 410, 412, 413, 415, 422, 429, 503)
 
 # Shapes that leave out what isn't set. All others are whole: each field is there, if only as null.
-SPARSE: Final = {"Scope", "Problem"}
+SPARSE: Final = {"Scope", "PolicyScope", "Target", "Problem"}
 
 _IF_MATCH: Final = "The version that was seen, from ETag: refused with 412 if somebody changed the object since."
 _IDEMPOTENCY_KEY: Final = (

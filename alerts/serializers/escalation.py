@@ -99,8 +99,9 @@ class EscalationPolicySerializer(StepsSerializer, serializers.ModelSerializer[Es
     name = NameField()
     scope = PolicyScopeSerializer(source="*", required=False)
     severity = serializers.ChoiceField(
-        choices=[("", "Any"), *((value, label) for value, label in Severity.choices if value != Severity.INFO)],
+        choices=Severity.choices,
         required=False,
+        allow_blank=True,
         help_text="Which alerts it is for; empty: warnings and critical ones.",
     )
 
@@ -119,6 +120,10 @@ class EscalationPolicySerializer(StepsSerializer, serializers.ModelSerializer[Es
             "created_at",
         ]
         read_only_fields = ["is_default", "created_at"]
+
+    def validate_severity(self, severity: str) -> str:
+        """Of what is only information nobody is told."""
+        return _must_concern_somebody(severity)
 
     def to_internal_value(self, data: Any) -> Any:
         """`scope` is spread over the row's columns; giving it replaces the whole scope."""
@@ -142,11 +147,14 @@ class DryRunSerializer(serializers.Serializer[Any]):
     site = OwnedField(queryset=Site.objects.all(), required=False)
     unit = OwnedField(queryset=Unit.objects.select_related("site"), required=False)
     severity = serializers.ChoiceField(
-        choices=[(Severity.WARNING.value, "Warning"), (Severity.CRITICAL.value, "Critical")],
-        default=Severity.CRITICAL.value,
+        choices=Severity.choices, default=Severity.CRITICAL.value, help_text="Of information nobody is told."
     )
     at = serializers.DateTimeField(required=False, help_text="Now, unless said otherwise.")
     policy = StepsSerializer(required=False)
+
+    def validate_severity(self, severity: str) -> str:
+        """Of what is only information nobody is told."""
+        return _must_concern_somebody(severity)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """A unit says its site; who is restricted asks about their sites."""
@@ -204,6 +212,12 @@ def _must_be_there(wanted: set[UUID], known: Any, what: str) -> None:
         raise serializers.ValidationError(
             [f"There is no {what} with the id {one}." for one in sorted(missing, key=str)]
         )
+
+
+def _must_concern_somebody(severity: str) -> str:
+    if severity == Severity.INFO:
+        raise serializers.ValidationError("Nobody is told of what is only information.")
+    return severity
 
 
 def _as_text(target: dict[str, Any]) -> dict[str, str]:

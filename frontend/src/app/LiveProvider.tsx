@@ -2,6 +2,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { onAlertMessage } from '@/features/alerts/live'
 import { onDeliveryMessage } from '@/features/deliveries/live'
+import { onEscalationMessage } from '@/features/escalation/live'
 import { onInboxMessage } from '@/features/inbox/live'
 import { onMuteMessage } from '@/features/mutes/live'
 import { onOrganizationMessage } from '@/features/organization/live'
@@ -15,6 +16,7 @@ const HANDLERS: LiveHandler[] = [
   onAlertMessage,
   onRuleMessage,
   onMuteMessage,
+  onEscalationMessage,
   onInboxMessage,
   onDeliveryMessage,
   onOrganizationMessage,

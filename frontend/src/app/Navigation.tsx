@@ -10,6 +10,7 @@ import {
   IconBellOff,
   IconCheck,
   IconDashboard,
+  IconEscalate,
   IconHistory,
   IconKey,
   IconMail,
@@ -33,6 +34,7 @@ interface Entry {
     | '/o/$org/alerts'
     | '/o/$org/rules'
     | '/o/$org/mutes'
+    | '/o/$org/escalation'
     | '/o/$org/sites'
     | '/o/$org/members'
     | '/o/$org/keys'
@@ -58,6 +60,7 @@ const DAILY: Entry[] = [
 const SELDOM: Entry[] = [
   { to: '/o/$org/rules', words: 'Rules', icon: IconRules, needs: 'rules.view' },
   { to: '/o/$org/mutes', words: 'Mutes', icon: IconBellOff, needs: 'mutes.view' },
+  { to: '/o/$org/escalation', words: 'Escalation', icon: IconEscalate, needs: 'escalation.view' },
   { to: '/o/$org/sites', words: 'Sites', icon: IconStore, needs: 'places.view' },
   { to: '/o/$org/members', words: 'Members', icon: IconPeople, needs: 'members.view' },
   { to: '/o/$org/keys', words: 'API keys', icon: IconKey, needs: 'keys.view' },

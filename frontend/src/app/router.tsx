@@ -29,6 +29,7 @@ import { AlertsRoute } from './pages/AlertsRoute'
 import { AuditRoute } from './pages/AuditRoute'
 import { DashboardRoute } from './pages/DashboardRoute'
 import { DeliveriesRoute } from './pages/DeliveriesRoute'
+import { EscalationRoute, NewPolicyRoute, PolicyRoute } from './pages/EscalationRoutes'
 import { Broken, NotFound, Starting } from './pages/Fallbacks'
 import { InboxRoute } from './pages/InboxRoute'
 import { InvitationRoute } from './pages/InvitationRoute'
@@ -183,6 +184,24 @@ const rule = createRoute({ getParentRoute: () => organization, path: '/rules/$ru
 
 const mutes = createRoute({ getParentRoute: () => organization, path: '/mutes', component: MutesRoute })
 
+const escalation = createRoute({
+  getParentRoute: () => organization,
+  path: '/escalation',
+  component: EscalationRoute,
+})
+
+const newPolicy = createRoute({
+  getParentRoute: () => organization,
+  path: '/escalation/new',
+  component: NewPolicyRoute,
+})
+
+const policy = createRoute({
+  getParentRoute: () => organization,
+  path: '/escalation/$policy',
+  component: PolicyRoute,
+})
+
 const sites = createRoute({ getParentRoute: () => organization, path: '/sites', component: SitesRoute })
 const site = createRoute({ getParentRoute: () => organization, path: '/sites/$site', component: SiteRoute })
 
@@ -283,6 +302,9 @@ const tree = root.addChildren([
       newRule,
       rule,
       mutes,
+      escalation,
+      newPolicy,
+      policy,
       sites,
       site,
       account,

@@ -6,6 +6,7 @@ import type { LiveMessage } from '@/shared/live'
 import { type AccountBackend, accountHandlers, noAccounts } from './accounts'
 import { type AlertingBackend, alertingHandlers, noAlerting } from './alerting'
 import { HERE, ORG, page, problem } from './answers'
+import { type EscalationBackend, escalationHandlers, noEscalation } from './escalation'
 import { aMe, anArea, aSite, aUnit } from './make'
 import { type MessagesBackend, messagesHandlers, noMessages } from './messages'
 import { noOrganizations, type OrganizationBackend, organizationHandlers } from './organization'
@@ -17,7 +18,8 @@ export interface Backend
     AccountBackend,
     QuarantineBackend,
     AlertingBackend,
-    MessagesBackend {
+    MessagesBackend,
+    EscalationBackend {
   me: Me | null
   sites: Site[]
   areas: Area[]
@@ -66,6 +68,7 @@ export function startBackend(changes: Partial<Backend> = {}): Backend {
     ...noQuarantine(),
     ...noAlerting(),
     ...noMessages(),
+    ...noEscalation(),
     readings: { resolution: 'raw', merged: 1, results: [] } as unknown as Readings,
     readingsOf: {},
     statistics: null,
@@ -93,6 +96,7 @@ export function startBackend(changes: Partial<Backend> = {}): Backend {
     ...organizationHandlers(backend),
     ...quarantineHandlers(backend),
     ...messagesHandlers(backend),
+    ...escalationHandlers(backend),
     live(backend, open),
   )
   return backend

@@ -185,6 +185,7 @@ export const anAlert = (unit: Unit, fields: Partial<Alert> = {}): Alert => ({
   assigned_to: null,
   assigned_to_name: '',
   facts: {},
+  escalation: null,
   acknowledged_at: null,
   acknowledged_by: null,
   resolved_by: null,

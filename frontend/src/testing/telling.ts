@@ -51,7 +51,7 @@ export function startTelling(changes: Partial<TellingBackend> = {}): TellingBack
     },
     digests: [],
     mayBeSent: true,
-    reach: { results: [], warnings: [] },
+    reach: { policy: null, policy_name: '', results: [], warnings: [] },
     asked: [],
     posted: {},
     ...changes,

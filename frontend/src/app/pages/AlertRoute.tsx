@@ -4,6 +4,7 @@ import { useMemo } from 'react'
 import { AlertPage } from '@/features/alerts/AlertPage'
 import { alertQuery } from '@/features/alerts/queries'
 import { factsOf, subject } from '@/features/alerts/words'
+import { NextPanel } from '@/features/escalation/NextPanel'
 import { MuteButton } from '@/features/mutes/MuteButton'
 import type { Target } from '@/features/mutes/MuteDialog'
 import { AlertMuted } from '@/features/mutes/MuteNotices'
@@ -13,7 +14,7 @@ import { unitsQuery } from '@/features/units/queries'
 import { PastReadingsPanel } from '@/features/units/ReadingsPanel'
 import { Problem } from '@/shared/api/client'
 import type { Alert } from '@/shared/api/types'
-import { useMember } from '@/shared/member'
+import { may, useMember } from '@/shared/member'
 import { useNow } from '@/shared/now'
 import { useTitle } from '@/shared/ui/useTitle'
 import { LoadingPage, Missing, TroublePage } from './Fallbacks'
@@ -39,6 +40,7 @@ export function AlertRoute() {
 
 /** Where alerts, units, rules and mutes meet: the features don't know each other. */
 function Known({ alert }: { alert: Alert }) {
+  const member = useMember()
   const subjects = useSubjects()
   const colleagues = useColleagues(alert.site)
   const targets: Target[] = [
@@ -52,6 +54,7 @@ function Known({ alert }: { alert: Alert }) {
       chart={<ChartAround alert={alert} />}
       reasons={alert.unit && <ReasonsThen unit={alert.unit} at={alert.opened_at} />}
       muted={<AlertMuted alert={alert} subjects={subjects} />}
+      next={alert.status !== 'resolved' && may(member, 'escalation.view') && <NextPanel {...{ alert, colleagues }} />}
       mute={<MuteButton targets={targets} site={alert.site} />}
     />
   )

@@ -29,12 +29,14 @@ interface Props {
   /** What mutes it, and the button that would; the mutes feature has both. */
   muted: React.ReactNode
   mute: React.ReactNode
+  /** Who is told next if nobody answers; null: it isn't known, or over. The escalation feature tells it. */
+  next: React.ReactNode
   /** Those who may see it. */
   colleagues: Colleague[]
 }
 
 /** One alert: what happened, why it opened, what was done, and the buttons for what is left to do. */
-export function AlertPage({ alert, chart, reasons, muted, mute, colleagues }: Props) {
+export function AlertPage({ alert, chart, reasons, muted, mute, next, colleagues }: Props) {
   const { organization } = useMember()
   const { tone, word } = SEVERITY[alert.severity]
   const zone = useZone(alert.site)
@@ -64,7 +66,9 @@ export function AlertPage({ alert, chart, reasons, muted, mute, colleagues }: Pr
         {muted}
       </AlertNotices>
       <div className={classes.columns}>
-        <div className={classes.column}>
+        {/* First on a phone: at night that is the question. */}
+        {next && <div className={classes.next}>{next}</div>}
+        <div className={`${classes.column} ${classes.main}`}>
           <Panel title="What happened" note={note}>
             <Facts alert={alert} zone={zone} />
           </Panel>

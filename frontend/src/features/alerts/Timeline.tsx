@@ -8,7 +8,7 @@ import classes from './Timeline.module.css'
 
 const WORDS: Record<AlertEvent['event'], string> = {
   opened: 'Opened',
-  escalated: 'Escalated',
+  escalated: 'Nobody had answered: next step',
   acknowledged: 'Acknowledged',
   snoozed: 'Snoozed',
   resolved: 'Resolved',
@@ -33,6 +33,16 @@ const CHANNELS: Record<Exclude<AlertEvent['channel'], ''>, string> = {
   sms: 'text message',
   voice: 'phone',
   push: 'push message',
+}
+
+/** A step that nobody hears of is passed over at once; its note says which one that was. */
+const PASSED_OVER = /reaches nobody\.$/
+const INSTEAD = /managers are told instead\.$/
+
+function whatOf({ event, note }: AlertEvent): string {
+  if (event === 'escalated' && PASSED_OVER.test(note ?? '')) return 'A step was passed over'
+  if (event === 'escalated' && INSTEAD.test(note ?? '')) return 'Managers were told instead'
+  return WORDS[event] ?? event
 }
 
 /** What readings did has nobody's name. */
@@ -74,7 +84,7 @@ function Event({ event, zone }: { event: AlertEvent; zone: string | undefined })
     <li className={classes.event} data-event={event.event}>
       <div className={classes.line}>
         <span className={classes.what}>
-          {WORDS[event.event] ?? event.event}
+          {whatOf(event)}
           {who(event)}
         </span>
         <span className={classes.when}>

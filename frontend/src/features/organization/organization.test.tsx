@@ -172,6 +172,7 @@ describe('the menu', () => {
     'Alerts',
     'Rules',
     'Mutes',
+    'Escalation',
     'Sites',
     'Members',
     'API keys',
@@ -187,7 +188,7 @@ describe('the menu', () => {
     ['owner', words],
     ['admin', words],
     ['manager', words.filter((word) => !['API keys', 'Audit trail', 'Settings'].includes(word))],
-    ['viewer', ['Dashboard', 'Alerts', 'Rules', 'Mutes', 'Sites', 'Members', 'Notifications', 'Account']],
+    ['viewer', ['Dashboard', 'Alerts', 'Rules', 'Mutes', 'Escalation', 'Sites', 'Members', 'Notifications', 'Account']],
   ])('offers a %s what they may', async (role, offered) => {
     startBackend({ me: aMe(role) })
     openApp()

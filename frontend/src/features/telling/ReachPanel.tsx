@@ -1,5 +1,6 @@
 import { Button, SegmentedControl } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import type { Severity } from '@/shared/api/types'
 import { may, useMember } from '@/shared/member'
@@ -52,6 +53,15 @@ function Reach({ organization, unit }: { organization: string; unit: string }) {
           onChange={(value) => setSeverity(value as Severity)}
           data={SEVERITIES.map((each) => ({ value: each, label: SEVERITY[each].word }))}
         />
+        {reach.data?.policy && (
+          <p className={classes.about}>
+            By the escalation policy{' '}
+            <Link to="/o/$org/escalation/$policy" params={{ org: organization, policy: reach.data.policy }}>
+              {reach.data.policy_name}
+            </Link>
+            .
+          </p>
+        )}
         {reach.data?.warnings.map((warning) => (
           <Notice key={warning} tone="warning" title={warning} />
         ))}
@@ -95,8 +105,12 @@ function Person({ person }: { person: Reached }) {
   )
 }
 
-/** Whoever is woken by nothing for hours isn't told yet. */
-function outcomeOf({ told, channels }: Reached): { tone: Tone; word: string } {
+/** "Told at step 2 of 3, if nobody has answered by then." */
+const LATER_STEP = /^Told at step /
+
+/** Whoever is woken by nothing for hours, or by a later step only, isn't told yet. */
+function outcomeOf({ told, channels, reasons }: Reached): { tone: Tone; word: string } {
+  if (!told && reasons.some((reason) => LATER_STEP.test(reason))) return { tone: 'warning', word: 'Told later' }
   if (!told) return { tone: 'no-data', word: 'In the app only' }
   return channels.some(({ at }) => isNow(at)) ? { tone: 'ok', word: 'Told' } : { tone: 'warning', word: 'Told later' }
 }

@@ -219,10 +219,19 @@ describe('who would be told', () => {
     const later = { ...channel, to: 'n…@example.com', at: ago(-7200), why: 'Quiet hours until 06:00.' }
     const telling = startTelling({
       reach: {
+        policy: 'policy-1',
+        policy_name: 'Nights',
         results: [
           { user: '1', name: 'Sam Rivera', told: true, channels: [channel], reasons: [] },
           { user: '3', name: 'Noor Haddad', told: true, channels: [later], reasons: [] },
           { user: '2', name: 'Alex Kim', told: false, channels: [], reasons: ['Away until 1 December.'] },
+          {
+            user: '4',
+            name: 'Stefan Staff',
+            told: false,
+            channels: [],
+            reasons: ['Told at step 2 of 2, if nobody answers.'],
+          },
         ],
         warnings: ['Only one person would be told.'],
       },
@@ -234,8 +243,9 @@ describe('who would be told', () => {
     expect(await panel.findByText('E-mail to s…@example.com, at once. Chosen.')).toBeVisible()
     expect(panel.getByText('Away until 1 December.')).toBeVisible()
     const states = panel.getAllByRole('listitem').map((row) => row.querySelector('[data-tone]')?.textContent)
-    expect(states).toEqual(['Told', 'Told later', 'In the app only'])
+    expect(states).toEqual(['Told', 'Told later', 'In the app only', 'Told later'])
     expect(panel.getByText('Only one person would be told.')).toBeVisible()
+    expect(panel.getByRole('link', { name: 'Nights' })).toHaveAttribute('href', '/o/demo/escalation/policy-1')
     await user.click(panel.getByRole('radio', { name: 'Info' }))
     await waitFor(() => expect(telling.asked.at(-1)).toMatch(/severity=info/))
   })

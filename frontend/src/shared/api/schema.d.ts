@@ -477,6 +477,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/orgs/{organization}/alerts/{id}/escalation/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Whom it tells next if nobody answers, and when. */
+        get: operations["orgs_alerts_escalation_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/orgs/{organization}/alerts/{id}/events/": {
         parameters: {
             query?: never;
@@ -687,6 +704,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/orgs/{organization}/coverage/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Policies and steps that reach nobody, empty shifts, people and addresses that can't be reached. */
+        get: operations["coverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/orgs/{organization}/digests/preview/": {
         parameters: {
             query?: never;
@@ -699,6 +733,61 @@ export interface paths {
         put?: never;
         /** @description The same, sent to oneself. 409 without a verified address that works. */
         post: operations["digests_preview_send"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/escalation-policies/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Whom to call, in which order, until somebody answers. What an alert opened with stays with it. */
+        get: operations["orgs_escalation_policies_list"];
+        put?: never;
+        /** @description Whom to call, in which order, until somebody answers. What an alert opened with stays with it. */
+        post: operations["orgs_escalation_policies_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/escalation-policies/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Whom to call, in which order, until somebody answers. What an alert opened with stays with it. */
+        get: operations["orgs_escalation_policies_retrieve"];
+        /** @description Whom to call, in which order, until somebody answers. What an alert opened with stays with it. */
+        put: operations["orgs_escalation_policies_update"];
+        post?: never;
+        /** @description Whom to call, in which order, until somebody answers. What an alert opened with stays with it. */
+        delete: operations["orgs_escalation_policies_destroy"];
+        options?: never;
+        head?: never;
+        /** @description Whom to call, in which order, until somebody answers. What an alert opened with stays with it. */
+        patch: operations["orgs_escalation_policies_partial_update"];
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/escalation-policies/dry-run/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description If this opened now (or at another moment), who is told when. Nobody is told anything. */
+        post: operations["orgs_escalation_policies_dry_run_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1074,6 +1163,184 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/orgs/{organization}/on-call-feeds/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Your own secret addresses of calendars. The address is only in the answer that creates it. */
+        get: operations["orgs_on_call_feeds_list"];
+        put?: never;
+        /** @description A new secret address. */
+        post: operations["orgs_on_call_feeds_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/on-call-feeds/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description Your own secret addresses of calendars. The address is only in the answer that creates it. */
+        delete: operations["orgs_on_call_feeds_destroy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/on-call-overrides/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Somebody has the duty for a time, whatever the rotation says. Of several the one made last. */
+        get: operations["orgs_on_call_overrides_list"];
+        put?: never;
+        /** @description Somebody has the duty for a time, whatever the rotation says. Of several the one made last. */
+        post: operations["orgs_on_call_overrides_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/on-call-overrides/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Somebody has the duty for a time, whatever the rotation says. Of several the one made last. */
+        get: operations["orgs_on_call_overrides_retrieve"];
+        put?: never;
+        post?: never;
+        /** @description Somebody has the duty for a time, whatever the rotation says. Of several the one made last. */
+        delete: operations["orgs_on_call_overrides_destroy"];
+        options?: never;
+        head?: never;
+        /** @description Another person or time. 409 `override_is_over` once it is. */
+        patch: operations["orgs_on_call_overrides_partial_update"];
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/on-call-schedules/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Who is on duty when. */
+        get: operations["orgs_on_call_schedules_list"];
+        put?: never;
+        /** @description Who is on duty when. */
+        post: operations["orgs_on_call_schedules_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/on-call-schedules/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Who is on duty when. */
+        get: operations["orgs_on_call_schedules_retrieve"];
+        /** @description Who is on duty when. */
+        put: operations["orgs_on_call_schedules_update"];
+        post?: never;
+        /** @description Who is on duty when. */
+        delete: operations["orgs_on_call_schedules_destroy"];
+        options?: never;
+        head?: never;
+        /** @description Who is on duty when. */
+        patch: operations["orgs_on_call_schedules_partial_update"];
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/on-call-schedules/{id}/final/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Who is on duty from `starts_at` to `ends_at`: layers, holidays, overrides and swaps together. */
+        get: operations["orgs_on_call_schedules_final_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/on-call-schedules/{id}/import/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Take over the duties of an iCalendar, in place of those of the import before. */
+        post: operations["orgs_on_call_schedules_import_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/on-call-schedules/on-duty/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Who has the duty of each schedule now, and who after that. */
+        get: operations["orgs_on_call_schedules_on_duty_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/on-call-schedules/preview/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description What a draft would give. Nothing is kept. */
+        post: operations["orgs_on_call_schedules_preview_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/orgs/{organization}/quarantined-readings/": {
         parameters: {
             query?: never;
@@ -1346,6 +1613,92 @@ export interface paths {
         put?: never;
         /** @description Bring a retired one back. */
         post: operations["orgs_sensors_restore_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/shift-swaps/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Duties that somebody asks another to take. They change hands once that person agrees. */
+        get: operations["orgs_shift_swaps_list"];
+        put?: never;
+        /** @description Ask a colleague to take your duty. 409 `not_on_duty` for a time that isn't all yours. */
+        post: operations["orgs_shift_swaps_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/shift-swaps/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Duties that somebody asks another to take. They change hands once that person agrees. */
+        get: operations["orgs_shift_swaps_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/shift-swaps/{id}/accept/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Take it. Only whoever was asked: 403 `not_your_swap`; once it was decided otherwise: 409. */
+        post: operations["orgs_shift_swaps_accept_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/shift-swaps/{id}/decline/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Leave it to whoever offered it. */
+        post: operations["orgs_shift_swaps_decline_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orgs/{organization}/shift-swaps/{id}/withdraw/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Take the offer back. */
+        post: operations["orgs_shift_swaps_withdraw_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1704,6 +2057,23 @@ export interface components {
             readonly amount: string;
             /** @description Why it opened: the terms and the time counted. */
             readonly facts: unknown;
+            readonly escalation: components["schemas"]["AlertEscalation"] | null;
+        };
+        AlertEscalation: {
+            /**
+             * Format: uuid
+             * @description As it was when the alert opened.
+             */
+            policy: string;
+            name: string;
+            steps: number;
+            /** @description How many were taken, over all rounds. */
+            taken: number;
+            /**
+             * Format: date-time
+             * @description When people are told next; once somebody answered, when that answer lapses.
+             */
+            next_at: string | null;
         };
         AlertEvent: {
             /** Format: uuid */
@@ -2032,6 +2402,22 @@ export interface components {
             /** @description Not tried again. */
             refused: number;
         };
+        Coverage: {
+            /** @description Nothing to mend. */
+            ok: boolean;
+            /** Format: date-time */
+            checked_at: string;
+            /** @description Of all, shown or not. */
+            counts: components["schemas"]["CoverageCounts"];
+            /** @description Worst first. */
+            results: components["schemas"]["Hole"][];
+            /** @description So many aren't shown. */
+            more: number;
+        };
+        CoverageCounts: {
+            critical: number;
+            warning: number;
+        };
         Decided: {
             /** Format: uuid */
             id: string;
@@ -2107,6 +2493,93 @@ export interface components {
         DiscardRequest: {
             /** @description Why. It is kept in the audit trail. */
             note?: string;
+        };
+        /** @description A schedule that isn't kept. */
+        DraftRequest: {
+            /**
+             * Format: date-time
+             * @description Now, unless said otherwise.
+             */
+            starts_at?: string;
+            /**
+             * Format: date-time
+             * @description Two weeks later, unless said otherwise.
+             */
+            ends_at?: string;
+            time_zone: string;
+            /** @description Later ones go before earlier ones. */
+            layers?: components["schemas"]["LayerRequest"][];
+            holidays?: components["schemas"]["HolidayRequest"][];
+        };
+        /** @description An alert that might open: where, how bad, when; and a draft to try instead of the policies there are. */
+        DryRunRequest: {
+            /** Format: uuid */
+            site?: string;
+            /** Format: uuid */
+            unit?: string;
+            /**
+             * @description Of information nobody is told.
+             *
+             *     * `info` - Info
+             *     * `warning` - Warning
+             *     * `critical` - Critical
+             * @default critical
+             */
+            severity: components["schemas"]["SeverityEnum"];
+            /**
+             * Format: date-time
+             * @description Now, unless said otherwise.
+             */
+            at?: string;
+            policy?: components["schemas"]["StepsRequest"];
+        };
+        /** @description What a policy does: a part of it, and all of a draft that is rehearsed. */
+        EscalationPolicy: {
+            /** Format: uuid */
+            readonly id: string;
+            name: string;
+            scope: components["schemas"]["PolicyScope"];
+            /**
+             * @description Which alerts it is for; empty: warnings and critical ones.
+             *
+             *     * `info` - Info
+             *     * `warning` - Warning
+             *     * `critical` - Critical
+             */
+            severity: components["schemas"]["SeverityEnum"] | components["schemas"]["BlankEnum"];
+            hours: components["schemas"]["HoursEnum"];
+            steps: components["schemas"]["Step"][];
+            /**
+             * @description Seconds from the last step to the first, as long as nobody answers.
+             * @default 1800
+             */
+            repeat_s: number;
+            enabled: boolean;
+            /** @description An organization starts with it. */
+            readonly is_default: boolean;
+            /** Format: date-time */
+            readonly created_at: string;
+        };
+        /** @description What a policy does: a part of it, and all of a draft that is rehearsed. */
+        EscalationPolicyRequest: {
+            name: string;
+            scope?: components["schemas"]["PolicyScopeRequest"];
+            /**
+             * @description Which alerts it is for; empty: warnings and critical ones.
+             *
+             *     * `info` - Info
+             *     * `warning` - Warning
+             *     * `critical` - Critical
+             */
+            severity?: components["schemas"]["SeverityEnum"] | components["schemas"]["BlankEnum"];
+            hours?: components["schemas"]["HoursEnum"];
+            steps: components["schemas"]["StepRequest"][];
+            /**
+             * @description Seconds from the last step to the first, as long as nobody answers.
+             * @default 1800
+             */
+            repeat_s: number;
+            enabled?: boolean;
         };
         /** @description How warm the food was by estimate, when its sensor reported. */
         Estimate: {
@@ -2253,6 +2726,122 @@ export interface components {
         };
         Health: {
             results: components["schemas"]["ChannelHealth"][];
+        };
+        Hole: {
+            kind: components["schemas"]["HoleKindEnum"];
+            /**
+             * @description Critical: something critical might reach nobody.
+             *
+             *     * `critical` - Critical
+             *     * `warning` - Warning
+             */
+            severity: components["schemas"]["HoleSeverityEnum"];
+            /** @description A sentence. */
+            text: string;
+            about: components["schemas"]["HoleAbout"];
+            /** @description Where in the app it is mended. */
+            path: string;
+            /**
+             * Format: date-time
+             * @description Null: at any time.
+             */
+            starts_at: string | null;
+            /**
+             * Format: date-time
+             * @description Null: beyond what is looked at, or nobody knows.
+             */
+            ends_at: string | null;
+        };
+        HoleAbout: {
+            /** Format: uuid */
+            policy: string | null;
+            /** Format: uuid */
+            schedule: string | null;
+            /**
+             * Format: uuid
+             * @description Id of the user.
+             */
+            person: string | null;
+            /** Format: uuid */
+            site: string | null;
+            /** @description Of the policy, from 1. */
+            step: number | null;
+        };
+        /**
+         * @description * `nobody_for_place` - Nobody for place
+         *     * `policy_reaches_nobody` - Policy reaches nobody
+         *     * `empty_shift` - Empty shift
+         *     * `schedule_gone` - Schedule gone
+         *     * `person_left` - Person left
+         *     * `person_without_contact` - Person without contact
+         *     * `address_failed` - Address failed
+         *     * `step_reaches_nobody` - Step reaches nobody
+         *     * `only_one_person` - Only one person
+         * @enum {string}
+         */
+        HoleKindEnum: "nobody_for_place" | "policy_reaches_nobody" | "empty_shift" | "schedule_gone" | "person_left" | "person_without_contact" | "address_failed" | "step_reaches_nobody" | "only_one_person";
+        /**
+         * @description * `critical` - Critical
+         *     * `warning` - Warning
+         * @enum {string}
+         */
+        HoleSeverityEnum: "critical" | "warning";
+        /** @description With a person: that person's, whatever the layers say. Layers with `off_on_holidays` rest. */
+        Holiday: {
+            /** Format: date */
+            day: string;
+            name: string;
+            /** Format: uuid */
+            person: string | null;
+        };
+        /** @description With a person: that person's, whatever the layers say. Layers with `off_on_holidays` rest. */
+        HolidayRequest: {
+            /** Format: date */
+            day: string;
+            name: string;
+            /** Format: uuid */
+            person?: string | null;
+        };
+        Hours: {
+            /** @description 0 is Monday. */
+            day: number;
+            begin: string;
+            /** @description Not after `begin`: the next day. */
+            end: string;
+        };
+        /**
+         * @description * `always` - Always
+         *     * `open` - In opening hours
+         *     * `closed` - Outside opening hours
+         * @enum {string}
+         */
+        HoursEnum: "always" | "open" | "closed";
+        HoursRequest: {
+            /** @description 0 is Monday. */
+            day: number;
+            begin: string;
+            /** @description Not after `begin`: the next day. */
+            end: string;
+        };
+        ImportRequest: {
+            /** @description An iCalendar file's text. */
+            calendar: string;
+            /** @description Whose events are, by their summary or an address in them: user ids. */
+            people?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Only say what would happen.
+             * @default false
+             */
+            dry_run: boolean;
+        };
+        Imported: {
+            imported: number;
+            /** @description Of the import before. */
+            replaced: number;
+            /** @description Events of nobody who works here: left out. */
+            unmatched: components["schemas"]["Unmatched"][];
         };
         InboxItem: {
             /** Format: uuid */
@@ -2457,6 +3046,60 @@ export interface components {
             /** @description The provider's; empty where the line failed. */
             code: string;
             detail: string;
+        };
+        /** @description Daily and weekly: people in turn, `every` days or weeks, from `starts_on` at `handover`. Custom: `shifts`. */
+        Layer: {
+            name: string;
+            rotation: components["schemas"]["RotationEnum"];
+            /** Format: date */
+            starts_on: string;
+            /**
+             * Format: date
+             * @description The last day.
+             */
+            ends_on: string | null;
+            people: string[];
+            /** @default 1 */
+            every: number;
+            /** @default 08:00 */
+            handover: string;
+            /** @description Only in these; none: round the clock. */
+            hours: components["schemas"]["Hours"][];
+            /**
+             * @description How long the cycle of shifts is.
+             * @default 1
+             */
+            weeks: number;
+            shifts: components["schemas"]["Shift"][];
+            /** @default false */
+            off_on_holidays: boolean;
+        };
+        /** @description Daily and weekly: people in turn, `every` days or weeks, from `starts_on` at `handover`. Custom: `shifts`. */
+        LayerRequest: {
+            name: string;
+            rotation: components["schemas"]["RotationEnum"];
+            /** Format: date */
+            starts_on: string;
+            /**
+             * Format: date
+             * @description The last day.
+             */
+            ends_on?: string | null;
+            people?: string[];
+            /** @default 1 */
+            every: number;
+            /** @default 08:00 */
+            handover: string;
+            /** @description Only in these; none: round the clock. */
+            hours?: components["schemas"]["HoursRequest"][];
+            /**
+             * @description How long the cycle of shifts is.
+             * @default 1
+             */
+            weeks: number;
+            shifts?: components["schemas"]["ShiftRequest"][];
+            /** @default false */
+            off_on_holidays: boolean;
         };
         LegalHold: {
             /** Format: uuid */
@@ -2758,6 +3401,121 @@ export interface components {
             /** Format: date-time */
             readonly expires_at: string;
         };
+        /** @description Your own duty, offered to a colleague; perhaps for some of theirs in return. */
+        OfferRequest: {
+            /** Format: uuid */
+            schedule: string;
+            /**
+             * Format: uuid
+             * @description The colleague's user id.
+             */
+            to: string;
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+            /** Format: date-time */
+            return_starts_at?: string | null;
+            /** Format: date-time */
+            return_ends_at?: string | null;
+            /** @default  */
+            note: string;
+        };
+        OnCallFeed: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Format: uuid */
+            schedule: string;
+            readonly schedule_name: string;
+            /** @description Only the shifts of this person. */
+            only_mine: boolean;
+            readonly prefix: string;
+            /** @description Only in the answer that creates it; empty afterwards. */
+            readonly address: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly last_used_at: string | null;
+        };
+        OnCallFeedRequest: {
+            /** Format: uuid */
+            schedule: string;
+            /** @description Only the shifts of this person. */
+            only_mine?: boolean;
+        };
+        OnCallOverride: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Format: uuid */
+            schedule: string;
+            /** Format: uuid */
+            user: string;
+            readonly user_name: string;
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+            /** @default  */
+            reason: string;
+            readonly source: components["schemas"]["OnCallOverrideSourceEnum"];
+            /** Format: uuid */
+            readonly created_by: string | null;
+            /** Format: date-time */
+            readonly created_at: string;
+        };
+        OnCallOverrideRequest: {
+            /** Format: uuid */
+            schedule: string;
+            /** Format: uuid */
+            user: string;
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+            /** @default  */
+            reason: string;
+        };
+        /**
+         * @description * `hand` - By hand
+         *     * `swap` - A swap
+         *     * `calendar` - An imported calendar
+         * @enum {string}
+         */
+        OnCallOverrideSourceEnum: "hand" | "swap" | "calendar";
+        /** @description What says who is on duty: a part of a schedule, and all of a draft that is looked at. */
+        OnCallSchedule: {
+            /** Format: uuid */
+            readonly id: string;
+            name: string;
+            time_zone: string;
+            /** Format: uuid */
+            site: string | null;
+            /** @description Later ones go before earlier ones. */
+            layers: components["schemas"]["Layer"][];
+            holidays: components["schemas"]["Holiday"][];
+            /** Format: date-time */
+            readonly created_at: string;
+        };
+        /** @description What says who is on duty: a part of a schedule, and all of a draft that is looked at. */
+        OnCallScheduleRequest: {
+            name: string;
+            time_zone: string;
+            /** Format: uuid */
+            site?: string | null;
+            /** @description Later ones go before earlier ones. */
+            layers?: components["schemas"]["LayerRequest"][];
+            holidays?: components["schemas"]["HolidayRequest"][];
+        };
+        OnDuty: {
+            /** Format: uuid */
+            schedule: string;
+            schedule_name: string;
+            now: components["schemas"]["ShownShift"];
+            then: components["schemas"]["ShownShift"] | null;
+        };
+        OnDutyList: {
+            results: components["schemas"]["OnDuty"][];
+        };
         /** @description The organization and what the person who asks is in it. The view sets `seat`, the person's membership. */
         Organization: {
             /** Format: uuid */
@@ -2931,6 +3689,13 @@ export interface components {
             previous: string | null;
             results: components["schemas"]["ContactMethod"][];
         };
+        PaginatedEscalationPolicyList: {
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+            results: components["schemas"]["EscalationPolicy"][];
+        };
         PaginatedGatewayList: {
             /** Format: uri */
             next: string | null;
@@ -2987,6 +3752,27 @@ export interface components {
             previous: string | null;
             results: components["schemas"]["Offer"][];
         };
+        PaginatedOnCallFeedList: {
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+            results: components["schemas"]["OnCallFeed"][];
+        };
+        PaginatedOnCallOverrideList: {
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+            results: components["schemas"]["OnCallOverride"][];
+        };
+        PaginatedOnCallScheduleList: {
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+            results: components["schemas"]["OnCallSchedule"][];
+        };
         PaginatedOrganizationList: {
             /** Format: uri */
             next: string | null;
@@ -3014,6 +3800,13 @@ export interface components {
             /** Format: uri */
             previous: string | null;
             results: components["schemas"]["Sensor"][];
+        };
+        PaginatedShiftSwapList: {
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+            results: components["schemas"]["ShiftSwap"][];
         };
         PaginatedSiteList: {
             /** Format: uri */
@@ -3059,6 +3852,27 @@ export interface components {
             site?: string;
             name?: string;
         };
+        /** @description What a policy does: a part of it, and all of a draft that is rehearsed. */
+        PatchedEscalationPolicyRequest: {
+            name?: string;
+            scope?: components["schemas"]["PolicyScopeRequest"];
+            /**
+             * @description Which alerts it is for; empty: warnings and critical ones.
+             *
+             *     * `info` - Info
+             *     * `warning` - Warning
+             *     * `critical` - Critical
+             */
+            severity?: components["schemas"]["SeverityEnum"] | components["schemas"]["BlankEnum"];
+            hours?: components["schemas"]["HoursEnum"];
+            steps?: components["schemas"]["StepRequest"][];
+            /**
+             * @description Seconds from the last step to the first, as long as nobody answers.
+             * @default 1800
+             */
+            repeat_s: number;
+            enabled?: boolean;
+        };
         /** @description Checks what people call things; the organization comes from the URL. */
         PatchedGatewayRequest: {
             /** Format: uuid */
@@ -3090,6 +3904,28 @@ export interface components {
             reason?: string;
             /** Format: date-time */
             ends_at?: string;
+        };
+        PatchedOnCallOverrideRequest: {
+            /** Format: uuid */
+            schedule?: string;
+            /** Format: uuid */
+            user?: string;
+            /** Format: date-time */
+            starts_at?: string;
+            /** Format: date-time */
+            ends_at?: string;
+            /** @default  */
+            reason: string;
+        };
+        /** @description What says who is on duty: a part of a schedule, and all of a draft that is looked at. */
+        PatchedOnCallScheduleRequest: {
+            name?: string;
+            time_zone?: string;
+            /** Format: uuid */
+            site?: string | null;
+            /** @description Later ones go before earlier ones. */
+            layers?: components["schemas"]["LayerRequest"][];
+            holidays?: components["schemas"]["HolidayRequest"][];
         };
         PatchedOrganizationChangeRequest: {
             name?: string;
@@ -3173,6 +4009,22 @@ export interface components {
         PlacingRequest: {
             /** @description What it is for: who reads it in years must understand. */
             reason: string;
+        };
+        /** @description At most one of them; none is the whole organization. */
+        PolicyScope: {
+            /** Format: uuid */
+            site?: string;
+            /** Format: uuid */
+            unit?: string;
+            unit_kind?: components["schemas"]["UnitKindEnum"];
+        };
+        /** @description At most one of them; none is the whole organization. */
+        PolicyScopeRequest: {
+            /** Format: uuid */
+            site?: string;
+            /** Format: uuid */
+            unit?: string;
+            unit_kind?: components["schemas"]["UnitKindEnum"];
         };
         Preference: {
             /** @description The organization's slug. */
@@ -3324,17 +4176,12 @@ export interface components {
         Reach: {
             results: components["schemas"]["Reached"][];
             warnings: string[];
-        };
-        ReachChannel: {
-            kind: components["schemas"]["ContactKindEnum"];
-            /** @description Masked, unless it is your own. */
-            to: string;
             /**
-             * Format: date-time
-             * @description When it would be sent: later in quiet hours.
+             * Format: uuid
+             * @description Which escalation policy holds; null: none.
              */
-            at: string;
-            why: string;
+            policy: string | null;
+            policy_name: string;
         };
         Reached: {
             /** Format: uuid */
@@ -3342,7 +4189,7 @@ export interface components {
             name: string;
             /** @description Something would be sent, be it later. */
             told: boolean;
-            channels: components["schemas"]["ReachChannel"][];
+            channels: components["schemas"]["RehearsedChannel"][];
             /** @description Why not, or not by other channels. */
             reasons: string[];
         };
@@ -3371,6 +4218,77 @@ export interface components {
             /** @description One of the contract's codes, already_decided or outside_your_sites. */
             code: string;
             detail: string;
+        };
+        /** @description To the end of the round, and the first step of the next. */
+        Rehearsal: {
+            /**
+             * Format: uuid
+             * @description Null: a draft, or none holds.
+             */
+            policy: string | null;
+            policy_name: string;
+            /** @description Why this policy. */
+            why: string;
+            /**
+             * @description Of an alert: what it waits for. Quiet: something else covers it.
+             *
+             *     * `running` - running
+             *     * `answered` - answered
+             *     * `snoozed` - snoozed
+             *     * `muted` - muted
+             *     * `quiet` - quiet
+             *     * `resolved` - resolved
+             */
+            state: components["schemas"]["RehearsalStateEnum"];
+            /** Format: date-time */
+            next_at: string | null;
+            results: components["schemas"]["RehearsedStep"][];
+            warnings: string[];
+        };
+        /**
+         * @description * `running` - running
+         *     * `answered` - answered
+         *     * `snoozed` - snoozed
+         *     * `muted` - muted
+         *     * `quiet` - quiet
+         *     * `resolved` - resolved
+         * @enum {string}
+         */
+        RehearsalStateEnum: "running" | "answered" | "snoozed" | "muted" | "quiet" | "resolved";
+        RehearsedChannel: {
+            kind: components["schemas"]["ContactKindEnum"];
+            /** @description Masked, unless it is your own. */
+            to: string;
+            /**
+             * Format: date-time
+             * @description When it would be sent: later in quiet hours.
+             */
+            at: string;
+            why: string;
+        };
+        RehearsedPerson: {
+            /** Format: uuid */
+            user: string;
+            name: string;
+            /** @description As what: by role, by name, on duty. */
+            why: string;
+            /** @description Something would be sent, be it later. */
+            told: boolean;
+            channels: components["schemas"]["RehearsedChannel"][];
+            /** @description Why not, or not by other channels. */
+            reasons: string[];
+        };
+        RehearsedStep: {
+            /** @description From 1. */
+            step: number;
+            of: number;
+            /** @description From 1. */
+            round: number;
+            /** Format: date-time */
+            at: string;
+            urgent: boolean;
+            /** @description Nobody: it is passed over at once. */
+            people: components["schemas"]["RehearsedPerson"][];
         };
         /** @description Why it isn't over. */
         ReopenRequest: {
@@ -3436,6 +4354,23 @@ export interface components {
          * @enum {string}
          */
         RoleEnum: "owner" | "admin" | "manager" | "staff" | "viewer";
+        /** @description Who is on duty, without holes: where nobody is there is a gap. */
+        Rota: {
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+            results: components["schemas"]["ShownShift"][];
+            gaps: components["schemas"]["ShownShift"][];
+            layers: components["schemas"]["ShownLayer"][];
+        };
+        /**
+         * @description * `daily` - Daily
+         *     * `weekly` - Weekly
+         *     * `custom` - Custom shifts
+         * @enum {string}
+         */
+        RotationEnum: "daily" | "weekly" | "custom";
         /**
          * @description * `always` - Always
          *     * `opening_hours` - In opening hours
@@ -3552,6 +4487,101 @@ export interface components {
          * @enum {string}
          */
         SeverityEnum: "info" | "warning" | "critical";
+        Shift: {
+            /** @description 0 is Monday. */
+            day: number;
+            begin: string;
+            /** @description Not after `begin`: the next day. */
+            end: string;
+            /**
+             * @description In the cycle, from 0.
+             * @default 0
+             */
+            week: number;
+            /** Format: uuid */
+            person: string;
+        };
+        ShiftRequest: {
+            /** @description 0 is Monday. */
+            day: number;
+            begin: string;
+            /** @description Not after `begin`: the next day. */
+            end: string;
+            /**
+             * @description In the cycle, from 0.
+             * @default 0
+             */
+            week: number;
+            /** Format: uuid */
+            person: string;
+        };
+        ShiftSwap: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Format: uuid */
+            readonly schedule: string;
+            readonly schedule_name: string;
+            /** Format: uuid */
+            readonly offered_by: string;
+            readonly offered_by_name: string;
+            /** Format: uuid */
+            readonly taken_by: string;
+            readonly taken_by_name: string;
+            /** Format: date-time */
+            readonly starts_at: string;
+            /** Format: date-time */
+            readonly ends_at: string;
+            /** Format: date-time */
+            readonly return_starts_at: string | null;
+            /** Format: date-time */
+            readonly return_ends_at: string | null;
+            readonly note: string;
+            readonly status: components["schemas"]["ShiftSwapStatusEnum"];
+            /** Format: date-time */
+            readonly decided_at: string | null;
+            /** Format: date-time */
+            readonly created_at: string;
+        };
+        /**
+         * @description * `offered` - Offered
+         *     * `accepted` - Accepted
+         *     * `declined` - Declined
+         *     * `withdrawn` - Withdrawn
+         *     * `expired` - Expired
+         * @enum {string}
+         */
+        ShiftSwapStatusEnum: "offered" | "accepted" | "declined" | "withdrawn" | "expired";
+        ShownLayer: {
+            name: string;
+            results: components["schemas"]["ShownShift"][];
+        };
+        ShownShift: {
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+            /**
+             * Format: uuid
+             * @description Null: nobody.
+             */
+            user: string | null;
+            name: string;
+            /** @description This person doesn't work here any more: nobody is reached. */
+            left: boolean;
+            source: components["schemas"]["ShownShiftSourceEnum"];
+            /** @description The layer's or holiday's name. */
+            label: string;
+            /** Format: uuid */
+            override: string | null;
+        };
+        /**
+         * @description * `layer` - layer
+         *     * `holiday` - holiday
+         *     * `override` - override
+         *     * `gap` - gap
+         * @enum {string}
+         */
+        ShownShiftSourceEnum: "layer" | "holiday" | "override" | "gap";
         /** @description Checks what people call things; the organization comes from the URL. */
         Site: {
             /** Format: uuid */
@@ -3774,6 +4804,57 @@ export interface components {
              */
             shown_from: string | null;
         };
+        Step: {
+            /**
+             * @description Seconds after the step before; of the first, after the alert opened.
+             * @default 0
+             */
+            wait_s: number;
+            targets: components["schemas"]["Target"][];
+            /**
+             * @description Quiet hours don't hold it back.
+             * @default false
+             */
+            urgent: boolean;
+        };
+        StepRequest: {
+            /**
+             * @description Seconds after the step before; of the first, after the alert opened.
+             * @default 0
+             */
+            wait_s: number;
+            targets: components["schemas"]["TargetRequest"][];
+            /**
+             * @description Quiet hours don't hold it back.
+             * @default false
+             */
+            urgent: boolean;
+        };
+        /** @description What a policy does: a part of it, and all of a draft that is rehearsed. */
+        StepsRequest: {
+            steps: components["schemas"]["StepRequest"][];
+            /**
+             * @description Seconds from the last step to the first, as long as nobody answers.
+             * @default 1800
+             */
+            repeat_s: number;
+        };
+        /** @description One of: a person (id of the user), a role and those above it, whoever is on duty in an on-call schedule. */
+        Target: {
+            /** Format: uuid */
+            person?: string;
+            role?: components["schemas"]["RoleEnum"];
+            /** Format: uuid */
+            schedule?: string;
+        };
+        /** @description One of: a person (id of the user), a role and those above it, whoever is on duty in an on-call schedule. */
+        TargetRequest: {
+            /** Format: uuid */
+            person?: string;
+            role?: components["schemas"]["RoleEnum"];
+            /** Format: uuid */
+            schedule?: string;
+        };
         TokenRequest: {
             token: string;
         };
@@ -3864,6 +4945,11 @@ export interface components {
          * @enum {string}
          */
         UnitStatusEnum: "ok" | "warning" | "critical" | "no_data" | "fault";
+        Unmatched: {
+            summary: string;
+            emails: string[];
+            count: number;
+        };
         Unread: {
             /** @description Counted up to 1000. */
             unread: number;
@@ -5481,6 +6567,37 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    orgs_alerts_escalation_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this alert. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     orgs_alerts_events_list: {
         parameters: {
             query?: {
@@ -6185,6 +7302,35 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    coverage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Coverage"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     digests_preview: {
         parameters: {
             query?: {
@@ -6246,6 +7392,313 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PreviewSent"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_escalation_policies_list: {
+        parameters: {
+            query?: {
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                enabled?: boolean;
+                is_default?: boolean;
+                /** @description Another order; `-` begins with the greatest. Missing values are the greatest. */
+                ordering?: "name" | "-name" | "created_at" | "-created_at";
+                /** @description Rows in a page. */
+                page_size?: number;
+                /**
+                 * @description Empty: any.
+                 *
+                 *     * `info` - Info
+                 *     * `warning` - Warning
+                 *     * `critical` - Critical
+                 */
+                severity?: ("critical" | "info" | "warning")[];
+                site?: string | string[];
+                unit?: string | string[];
+                /**
+                 * @description * `walk_in_cooler` - Walk-in cooler
+                 *     * `reach_in_fridge` - Reach-in fridge
+                 *     * `prep_table` - Prep table
+                 *     * `display_case` - Display case
+                 *     * `egg_cooler` - Egg cooler
+                 *     * `fish_cooler` - Fish cooler
+                 *     * `walk_in_freezer` - Walk-in freezer
+                 *     * `chest_freezer` - Chest freezer
+                 *     * `ice_cream_case` - Ice-cream case
+                 *     * `hot_holding` - Hot holding
+                 *     * `blast_chiller` - Blast chiller
+                 *     * `vaccine_fridge` - Vaccine fridge
+                 *     * `vaccine_freezer` - Vaccine freezer
+                 *     * `ultra_cold_freezer` - Ultra-cold freezer
+                 *     * `pharmacy_room` - Pharmacy room
+                 *     * `dry_store` - Dry store
+                 *     * `room` - Room
+                 *     * `other` - Other
+                 */
+                unit_kind?: ("blast_chiller" | "chest_freezer" | "display_case" | "dry_store" | "egg_cooler" | "fish_cooler" | "hot_holding" | "ice_cream_case" | "other" | "pharmacy_room" | "prep_table" | "reach_in_fridge" | "room" | "ultra_cold_freezer" | "vaccine_freezer" | "vaccine_fridge" | "walk_in_cooler" | "walk_in_freezer")[];
+            };
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedEscalationPolicyList"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_escalation_policies_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EscalationPolicyRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EscalationPolicy"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_escalation_policies_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this escalation policy. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EscalationPolicy"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_escalation_policies_update: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that was seen, from ETag: refused with 412 if somebody changed the object since. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this escalation policy. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EscalationPolicyRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EscalationPolicy"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_escalation_policies_destroy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that was seen, from ETag: refused with 412 if somebody changed the object since. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this escalation policy. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_escalation_policies_partial_update: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that was seen, from ETag: refused with 412 if somebody changed the object since. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this escalation policy. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedEscalationPolicyRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EscalationPolicy"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_escalation_policies_dry_run_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DryRunRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
                 };
             };
             308: components["responses"]["Moved"];
@@ -7548,6 +9001,699 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    orgs_on_call_feeds_list: {
+        parameters: {
+            query?: {
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                /** @description Rows in a page. */
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedOnCallFeedList"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_on_call_feeds_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OnCallFeedRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnCallFeed"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_on_call_feeds_destroy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that was seen, from ETag: refused with 412 if somebody changed the object since. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this on call feed. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_on_call_overrides_list: {
+        parameters: {
+            query?: {
+                active?: boolean;
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                ends_after?: string;
+                /** @description Another order; `-` begins with the greatest. Missing values are the greatest. */
+                ordering?: "starts_at" | "-starts_at" | "ends_at" | "-ends_at" | "created_at" | "-created_at";
+                /** @description Rows in a page. */
+                page_size?: number;
+                schedule?: string | string[];
+                /**
+                 * @description * `hand` - By hand
+                 *     * `swap` - A swap
+                 *     * `calendar` - An imported calendar
+                 */
+                source?: ("calendar" | "hand" | "swap")[];
+                user?: string | string[];
+            };
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedOnCallOverrideList"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_on_call_overrides_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OnCallOverrideRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnCallOverride"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_on_call_overrides_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this on call override. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnCallOverride"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_on_call_overrides_destroy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that was seen, from ETag: refused with 412 if somebody changed the object since. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this on call override. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_on_call_overrides_partial_update: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that was seen, from ETag: refused with 412 if somebody changed the object since. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this on call override. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedOnCallOverrideRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnCallOverride"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_on_call_schedules_list: {
+        parameters: {
+            query?: {
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                /** @description Another order; `-` begins with the greatest. Missing values are the greatest. */
+                ordering?: "name" | "-name" | "created_at" | "-created_at";
+                /** @description Rows in a page. */
+                page_size?: number;
+                site?: string | string[];
+            };
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedOnCallScheduleList"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_on_call_schedules_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OnCallScheduleRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnCallSchedule"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_on_call_schedules_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this on call schedule. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnCallSchedule"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_on_call_schedules_update: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that was seen, from ETag: refused with 412 if somebody changed the object since. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this on call schedule. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OnCallScheduleRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnCallSchedule"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_on_call_schedules_destroy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that was seen, from ETag: refused with 412 if somebody changed the object since. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this on call schedule. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_on_call_schedules_partial_update: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that was seen, from ETag: refused with 412 if somebody changed the object since. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this on call schedule. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedOnCallScheduleRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnCallSchedule"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_on_call_schedules_final_retrieve: {
+        parameters: {
+            query?: {
+                /** @description Two weeks later, unless said otherwise. */
+                ends_at?: string;
+                /** @description Now, unless said otherwise. */
+                starts_at?: string;
+            };
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this on call schedule. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rota"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_on_call_schedules_import_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this on call schedule. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_on_call_schedules_on_duty_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnDutyList"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_on_call_schedules_preview_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rota"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     orgs_quarantined_readings_list: {
         parameters: {
             query?: {
@@ -8434,6 +10580,241 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Sensor"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_shift_swaps_list: {
+        parameters: {
+            query?: {
+                /** @description Opaque; take it from `next` or `previous`. */
+                cursor?: string;
+                mine?: boolean;
+                /** @description Another order; `-` begins with the greatest. Missing values are the greatest. */
+                ordering?: "starts_at" | "-starts_at" | "created_at" | "-created_at";
+                /** @description Rows in a page. */
+                page_size?: number;
+                schedule?: string | string[];
+                /**
+                 * @description * `offered` - Offered
+                 *     * `accepted` - Accepted
+                 *     * `declined` - Declined
+                 *     * `withdrawn` - Withdrawn
+                 *     * `expired` - Expired
+                 */
+                status?: ("accepted" | "declined" | "expired" | "offered" | "withdrawn")[];
+            };
+            header?: never;
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedShiftSwapList"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_shift_swaps_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfferRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftSwap"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_shift_swaps_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this shift swap. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    /** @description Its version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftSwap"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_shift_swaps_accept_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this shift swap. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftSwap"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_shift_swaps_decline_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this shift swap. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftSwap"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            406: components["responses"]["Problem406"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    orgs_shift_swaps_withdraw_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request repeatable: under the same key it is done once, and answered alike for 48 h (`Idempotency-Replayed: true`). Another request under the same key is refused with 422. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description A UUID string identifying this shift swap. */
+                id: string;
+                organization: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftSwap"];
                 };
             };
             308: components["responses"]["Moved"];

@@ -96,6 +96,15 @@ export const IconChevronDown = icon('M6 9l6 6 6-6')
 export const IconCopy = icon('M9 9h11v11H9z', 'M5 15H4V4h11v1')
 export const IconDownload = icon('M12 4v11', 'M7.5 11l4.5 4.5 4.5-4.5', 'M5 20h14')
 export const IconSend = icon('M20 4L3.5 10.5l6.5 3 3 6.5z', 'M10 13.5L20 4')
+export const IconEscalate = icon('M4 19h4v-4h4v-4h4V7h4', 'M16 3h4v4')
+export const IconPhone = icon(
+  'M5 4h4l1.5 4.5L8 10.2a12 12 0 0 0 5.8 5.8l1.7-2.5L20 15v4a1.5 1.5 0 0 1-1.5 1.5A15 15 0 0 1 3.5 5.5 1.5 1.5 0 0 1 5 4z',
+)
+export const IconMessage = icon('M4 5h16v11H10l-4.5 4v-4H4z', 'M8 9.5h8', 'M8 12.5h5')
+export const IconDevice = icon('M7 3h10v18H7z', 'M11 18h2')
+export const IconArrowUp = icon('M12 19V5', 'M6 11l6-6 6 6')
+export const IconArrowDown = icon('M12 5v14', 'M6 13l6 6 6-6')
+export const IconClose = icon('M6 6l12 12', 'M18 6L6 18')
 export const IconInbox = icon('M6.5 5h11l3 8v6h-17v-6z', 'M3.5 13H9a3 3 0 0 0 6 0h5.5')
 export const IconMail = icon('M4 6h16v12H4z', 'M4 7l8 6 8-6')
 export const IconDots = icon(
