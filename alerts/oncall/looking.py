@@ -75,7 +75,7 @@ class OnDuty:
     schedule: UUID
     schedule_name: str
     now: Shift
-    then: Shift | None
+    next: Shift | None
 
 
 def on_duty(

@@ -211,7 +211,7 @@ class OnDutySerializer(serializers.Serializer[Any]):
     schedule = serializers.UUIDField()
     schedule_name = serializers.CharField()
     now = ShownShiftSerializer()
-    then = ShownShiftSerializer(allow_null=True)
+    next = ShownShiftSerializer(allow_null=True)
 
 
 class OnDutyListSerializer(serializers.Serializer[Any]):

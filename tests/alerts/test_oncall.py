@@ -216,9 +216,9 @@ class TestWhoIsOnDuty:
             ends_at=soon(1),
         )
         found = {one["schedule"]: one for one in api.read("on-call-schedules/on-duty/")["results"]}
-        now, then = found[made["id"]]["now"], found[made["id"]]["then"]
+        now, then = found[made["id"]]["now"], found[made["id"]]["next"]
         assert (now["name"], now["source"], then["name"], then["source"]) == ("Ben", "override", "Anna", "layer")
-        assert (found[empty["id"]]["now"]["user"], found[empty["id"]]["then"]) == (None, None)
+        assert (found[empty["id"]]["now"]["user"], found[empty["id"]]["next"]) == (None, None)
 
     def test_it_costs_the_same_however_many_schedules_and_people(self, api: Api, organization: Organization) -> None:
         costs = []

@@ -1,10 +1,12 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { onAlertMessage } from '@/features/alerts/live'
+import { onCoverageMessage } from '@/features/coverage/live'
 import { onDeliveryMessage } from '@/features/deliveries/live'
 import { onEscalationMessage } from '@/features/escalation/live'
 import { onInboxMessage } from '@/features/inbox/live'
 import { onMuteMessage } from '@/features/mutes/live'
+import { onOnCallMessage } from '@/features/oncall/live'
 import { onOrganizationMessage } from '@/features/organization/live'
 import { onRuleMessage } from '@/features/rules/live'
 import { meQuery } from '@/features/session/queries'
@@ -17,6 +19,8 @@ const HANDLERS: LiveHandler[] = [
   onRuleMessage,
   onMuteMessage,
   onEscalationMessage,
+  onOnCallMessage,
+  onCoverageMessage,
   onInboxMessage,
   onDeliveryMessage,
   onOrganizationMessage,

@@ -2,6 +2,7 @@ import { Drawer } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useLocation } from '@tanstack/react-router'
 import { useState } from 'react'
+import { coverageQuery } from '@/features/coverage/queries'
 import { summaryQuery } from '@/features/quarantine/queries'
 import type { Action, Membership } from '@/shared/api/types'
 import { may, useMember } from '@/shared/member'
@@ -17,11 +18,13 @@ import {
   IconMore,
   IconPeople,
   IconPerson,
+  IconPhone,
   IconPlus,
   IconRefused,
   IconRules,
   IconSend,
   IconSettings,
+  IconShield,
   IconStore,
 } from '@/shared/ui/icons'
 import classes from './Navigation.module.css'
@@ -35,6 +38,8 @@ interface Entry {
     | '/o/$org/rules'
     | '/o/$org/mutes'
     | '/o/$org/escalation'
+    | '/o/$org/on-call'
+    | '/o/$org/coverage'
     | '/o/$org/sites'
     | '/o/$org/members'
     | '/o/$org/keys'
@@ -61,6 +66,8 @@ const SELDOM: Entry[] = [
   { to: '/o/$org/rules', words: 'Rules', icon: IconRules, needs: 'rules.view' },
   { to: '/o/$org/mutes', words: 'Mutes', icon: IconBellOff, needs: 'mutes.view' },
   { to: '/o/$org/escalation', words: 'Escalation', icon: IconEscalate, needs: 'escalation.view' },
+  { to: '/o/$org/on-call', words: 'On call', icon: IconPhone, needs: 'oncall.view' },
+  { to: '/o/$org/coverage', words: 'Coverage', icon: IconShield, needs: 'coverage.view' },
   { to: '/o/$org/sites', words: 'Sites', icon: IconStore, needs: 'places.view' },
   { to: '/o/$org/members', words: 'Members', icon: IconPeople, needs: 'members.view' },
   { to: '/o/$org/keys', words: 'API keys', icon: IconKey, needs: 'keys.view' },
@@ -93,8 +100,11 @@ export function Navigation({ memberships, open }: { memberships: readonly Member
   const onAccount = pathname.startsWith(`/o/${member.organization}/account`)
   const onOwnTelling = pathname.startsWith(`/o/${member.organization}/account/notifications`)
   const refused = useQuery({ ...summaryQuery(member.organization), enabled: may(member, 'quarantine.view') }).data
-  const waitingAt = ({ to }: Entry) =>
-    to === '/o/$org/quarantine' ? { open: refused?.last_24_h ?? 0, word: 'new' } : {}
+  const holes = useQuery({ ...coverageQuery(member.organization), enabled: may(member, 'coverage.view') }).data?.counts
+  const waitingAt = ({ to }: Entry) => {
+    if (to === '/o/$org/quarantine') return { open: refused?.last_24_h ?? 0, word: 'new' }
+    return to === '/o/$org/coverage' && holes ? { open: holes.critical + holes.warning, word: 'to mend' } : {}
+  }
   const isBehind = onAccount || seldom.some(isCurrent)
   return (
     <>

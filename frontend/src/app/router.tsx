@@ -27,6 +27,7 @@ import { AccountRoute, OwnAccountRoute } from './pages/AccountRoute'
 import { AlertRoute } from './pages/AlertRoute'
 import { AlertsRoute } from './pages/AlertsRoute'
 import { AuditRoute } from './pages/AuditRoute'
+import { CoverageRoute } from './pages/CoverageRoute'
 import { DashboardRoute } from './pages/DashboardRoute'
 import { DeliveriesRoute } from './pages/DeliveriesRoute'
 import { EscalationRoute, NewPolicyRoute, PolicyRoute } from './pages/EscalationRoutes'
@@ -38,6 +39,7 @@ import { LandingRoute } from './pages/LandingRoute'
 import { MembersRoute } from './pages/MembersRoute'
 import { MutesRoute } from './pages/MutesRoute'
 import { NewOrganizationRoute } from './pages/NewOrganizationRoute'
+import { OnCallRoute, ScheduleRoute } from './pages/OnCallRoutes'
 import { ForgotPasswordRoute, ResetPasswordRoute } from './pages/PasswordRoutes'
 import { QuarantineRoute } from './pages/QuarantineRoute'
 import { NewRuleRoute, RuleRoute, RulesRoute } from './pages/RulesRoutes'
@@ -202,6 +204,16 @@ const policy = createRoute({
   component: PolicyRoute,
 })
 
+const onCall = createRoute({ getParentRoute: () => organization, path: '/on-call', component: OnCallRoute })
+
+const schedule = createRoute({
+  getParentRoute: () => organization,
+  path: '/on-call/$schedule',
+  component: ScheduleRoute,
+})
+
+const coverage = createRoute({ getParentRoute: () => organization, path: '/coverage', component: CoverageRoute })
+
 const sites = createRoute({ getParentRoute: () => organization, path: '/sites', component: SitesRoute })
 const site = createRoute({ getParentRoute: () => organization, path: '/sites/$site', component: SiteRoute })
 
@@ -305,6 +317,9 @@ const tree = root.addChildren([
       escalation,
       newPolicy,
       policy,
+      onCall,
+      schedule,
+      coverage,
       sites,
       site,
       account,

@@ -22,6 +22,11 @@ export interface EscalationBackend {
   next: Rehearsal
   /** What a draft would do. */
   rehearsal: Rehearsal
+  /** Who is on duty, in which schedule. */
+  onDuty: Schemas['OnDuty'][]
+  rota: Schemas['Rota']
+  swaps: Schemas['ShiftSwap'][]
+  coverage: Schemas['Coverage']
   /** What a policy that is saved is answered instead: errors by field. */
   refusedPolicy: FieldError[] | null
 }
@@ -37,11 +42,63 @@ export const aRehearsal = (fields: Partial<Rehearsal> = {}): Rehearsal => ({
   ...fields,
 })
 
+/** Holes, worst first; none: somebody hears of everything. */
+export const covered = (...holes: Partial<Schemas['Hole']>[]): Schemas['Coverage'] => {
+  const results = holes.map((hole): Schemas['Hole'] => ({
+    kind: 'empty_shift',
+    severity: 'warning',
+    text: 'Nobody is on duty in Kitchen.',
+    about: { policy: null, schedule: null, person: null, site: null, step: null },
+    path: '/o/demo/on-call/kitchen',
+    starts_at: null,
+    ends_at: null,
+    ...hole,
+  }))
+  const critical = results.filter(({ severity }) => severity === 'critical').length
+  const counts = { critical, warning: results.length - critical }
+  return { ok: results.length === 0, checked_at: ago(60), counts, results, more: 0 }
+}
+
+export const aShift = (name: string, fields: Partial<Schemas['ShownShift']> = {}): Schemas['ShownShift'] => ({
+  starts_at: ago(3600),
+  ends_at: ago(-3600),
+  user: name ? `user of ${name}` : null,
+  name,
+  left: false,
+  source: name ? 'layer' : 'gap',
+  label: name ? 'Weeks' : '',
+  override: null,
+  ...fields,
+})
+
+export const aSwap = (fields: Partial<Schemas['ShiftSwap']> = {}): Schemas['ShiftSwap'] => ({
+  id: 'a-swap',
+  schedule: 'kitchen',
+  schedule_name: 'Kitchen',
+  offered_by: 'user of Anna',
+  offered_by_name: 'Anna',
+  taken_by: 'user of Ben',
+  taken_by_name: 'Ben',
+  starts_at: ago(-86_400),
+  ends_at: ago(-90_000),
+  return_starts_at: null,
+  return_ends_at: null,
+  note: '',
+  status: 'offered',
+  decided_at: null,
+  created_at: ago(60),
+  ...fields,
+})
+
 export const noEscalation = (): EscalationBackend => ({
   policies: [],
   schedules: [],
   next: aRehearsal({ state: 'quiet' }),
   rehearsal: aRehearsal(),
+  onDuty: [],
+  rota: { starts_at: ago(0), ends_at: ago(-14 * 86_400), results: [], gaps: [], layers: [] },
+  swaps: [],
+  coverage: covered(),
   refusedPolicy: null,
 })
 
@@ -97,6 +154,22 @@ export function escalationHandlers(backend: Backend) {
     http.get(`${ORG}/alerts/:id/escalation/`, ({ request }) => {
       note(request)
       return HttpResponse.json(backend.next)
+    }),
+    http.get(`${ORG}/coverage/`, () => HttpResponse.json(backend.coverage)),
+    http.get(`${ORG}/on-call-schedules/on-duty/`, () => HttpResponse.json({ results: backend.onDuty })),
+    http.get(`${ORG}/on-call-schedules/:id/final/`, () => HttpResponse.json(backend.rota)),
+    http.get(`${ORG}/on-call-schedules/:id/`, ({ params }) => {
+      const schedule = backend.schedules.find(({ id }) => id === params.id)
+      return schedule
+        ? HttpResponse.json({ time_zone: 'Europe/Berlin', layers: [], holidays: [], site: null, ...schedule })
+        : problem(404, 'not_found', 'There is nothing here.')
+    }),
+    http.get(`${ORG}/shift-swaps/`, ({ request }) => page(request, backend.swaps, [])),
+    http.post(`${ORG}/shift-swaps/:id/:act/`, ({ params, request }) => {
+      note(request)
+      const swap = backend.swaps.find(({ id }) => id === params.id)
+      backend.swaps = backend.swaps.filter(({ id }) => id !== params.id)
+      return HttpResponse.json(swap)
     }),
     http.get(`${ORG}/on-call-schedules/`, ({ request }) => page(request, backend.schedules, [])),
     http.get(`${room}/`, ({ request }) => page(request, backend.policies, [])),

@@ -173,6 +173,8 @@ describe('the menu', () => {
     'Rules',
     'Mutes',
     'Escalation',
+    'On call',
+    'Coverage',
     'Sites',
     'Members',
     'API keys',
@@ -188,7 +190,21 @@ describe('the menu', () => {
     ['owner', words],
     ['admin', words],
     ['manager', words.filter((word) => !['API keys', 'Audit trail', 'Settings'].includes(word))],
-    ['viewer', ['Dashboard', 'Alerts', 'Rules', 'Mutes', 'Escalation', 'Sites', 'Members', 'Notifications', 'Account']],
+    [
+      'viewer',
+      [
+        'Dashboard',
+        'Alerts',
+        'Rules',
+        'Mutes',
+        'Escalation',
+        'On call',
+        'Sites',
+        'Members',
+        'Notifications',
+        'Account',
+      ],
+    ],
   ])('offers a %s what they may', async (role, offered) => {
     startBackend({ me: aMe(role) })
     openApp()

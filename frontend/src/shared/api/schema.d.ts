@@ -3511,7 +3511,7 @@ export interface components {
             schedule: string;
             schedule_name: string;
             now: components["schemas"]["ShownShift"];
-            then: components["schemas"]["ShownShift"] | null;
+            next: components["schemas"]["ShownShift"] | null;
         };
         OnDutyList: {
             results: components["schemas"]["OnDuty"][];

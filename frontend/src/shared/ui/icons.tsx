@@ -97,6 +97,7 @@ export const IconCopy = icon('M9 9h11v11H9z', 'M5 15H4V4h11v1')
 export const IconDownload = icon('M12 4v11', 'M7.5 11l4.5 4.5 4.5-4.5', 'M5 20h14')
 export const IconSend = icon('M20 4L3.5 10.5l6.5 3 3 6.5z', 'M10 13.5L20 4')
 export const IconEscalate = icon('M4 19h4v-4h4v-4h4V7h4', 'M16 3h4v4')
+export const IconShield = icon('M12 3l7 3v5c0 4.6-2.9 8.2-7 10-4.1-1.8-7-5.4-7-10V6z')
 export const IconPhone = icon(
   'M5 4h4l1.5 4.5L8 10.2a12 12 0 0 0 5.8 5.8l1.7-2.5L20 15v4a1.5 1.5 0 0 1-1.5 1.5A15 15 0 0 1 3.5 5.5 1.5 1.5 0 0 1 5 4z',
 )
