@@ -21,6 +21,8 @@ class Hole(NamedTuple):
 
 _OWN: Final = "alerts/test_silent_holes.py"
 _MUTES: Final = "alerts/test_mutes.py::TestWhatAMuteDoes"
+_STEPS: Final = "alerts/test_escalation.py"
+_AUDIT: Final = "alerts/test_auditing.py::TestWhatIsStuck"
 _LIVING: Final = "alerts/test_gateways.py::TestALivingGatewayHidesNobody"
 
 HOLES: Final = (
@@ -65,6 +67,9 @@ HOLES: Final = (
             "::test_it_never_goes_quiet_after_a_day_or_a_month_as_long_as_it_lasts",
             "alerts/test_lifecycle.py::TestAcknowledging"
             "::test_somebody_who_acknowledges_again_and_again_is_reminded_as_often",
+            f"{_STEPS}::TestTheSteps::test_it_never_ends_silently",
+            f"{_STEPS}::TestDefaults"
+            "::test_without_a_policy_a_critical_alert_is_repeated_even_where_acknowledgements_never_lapse",
         ),
         ("A critical alert that nobody acknowledges is told again and again, without an end.",),
     ),
@@ -200,6 +205,31 @@ HOLES: Final = (
         "A message counts as done once it was sent, or marked delivered and never received",
         "Grafana OnCall, Healthchecks #1205",
         "Only a person's answer stops the telling, whatever became of a message.",
-        (f"{_OWN}::TestAnswers::test_a_message_that_was_delivered_is_no_answer",),
+        (
+            f"{_OWN}::TestAnswers::test_a_message_that_was_delivered_is_no_answer",
+            f"{_STEPS}::TestTheSteps::test_the_next_person_is_told_when_nobody_answers_and_then_the_first_again",
+        ),
+    ),
+    Hole(
+        "Nobody is set up to be told, or nobody of them can be reached, and nobody knows",
+        "Grafana OnCall #1326, #1511, uptimepage #115",
+        "A step that reaches nobody is passed over at once, and managers are told if none does; holes are looked for "
+        "before an alert opens, and owners hear of them each week.",
+        (
+            f"{_STEPS}::TestNobodyIsReached::test_where_no_step_reaches_anybody_managers_are_told",
+            f"{_STEPS}::TestNobodyIsReached::test_nor_one_whose_addresses_are_all_switched_off",
+            "alerts/test_coverage_told.py::TestTheWeeklyMail::test_owners_are_written_to_on_monday_at_eight",
+        ),
+    ),
+    Hole(
+        "Somebody acknowledges and leaves, or an acknowledgement is lost, and the alert is quiet for ever",
+        "Grafana OnCall #1792",
+        "An acknowledgement lapses, and an auditor that shares nothing with the sweep looks each minute for alerts "
+        "that nobody would hear of.",
+        (
+            f"{_STEPS}::TestAnAnswer::test_an_acknowledgement_that_lapses_starts_it_again",
+            f"{_AUDIT}::test_whoever_answered_and_left_is_no_human_here_any_more",
+            f"{_AUDIT}::test_an_open_alert_without_a_next_step_is_told_and_reported",
+        ),
     ),
 )
